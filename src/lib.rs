@@ -1,0 +1,7 @@
+//! Arctic: peer management for clusters of appliances.
+//!
+//! (The map is written when the floors stand.)
+#![forbid(unsafe_code)]
+
+pub mod domain;
+pub mod transport;

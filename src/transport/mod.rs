@@ -1,0 +1,56 @@
+//! Floor 4: the only sockets.
+//!
+//! Knows: TCP, HTTP/1.1, timeouts, limits of size. Must never know: routes, peers, SQL.
+//! Invariant: whatever bytes arrive, memory, threads and descriptors stay within the limits given at
+//! the start, and a well-formed request of another client is answered.
+
+pub mod client;
+pub mod server;
+
+use std::net::IpAddr;
+
+/// One request, read whole.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// As on the request line; HEAD arrives as GET.
+    pub method: String,
+    /// The path without the query, still percent-encoded, beginning with `/`.
+    pub path: String,
+    /// What follows `?`, or "".
+    pub query: String,
+    /// Names in lower case, values trimmed.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// The other end of the connection.
+    pub remote: IpAddr,
+    /// This end of the connection.
+    pub local: IpAddr,
+}
+
+impl Call {
+    /// The value of a header, if it occurs; `name` in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+}
+
+/// One answer. The server adds `Content-Length`, `Date` and `Connection`.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What a server does with the requests that it has read.
+pub trait Handler: Send + Sync {
+    /// The largest body, in bytes, that this path takes.
+    fn body_limit(&self, method: &str, path: &str) -> usize;
+    /// Answers one request. A panic in here becomes a 500 and a line in the log.
+    fn answer(&self, call: Call) -> Reply;
+    /// The answer to a request that could not be read: the error body of the API.
+    fn refuse(&self, error: &crate::domain::Error) -> Reply;
+}
