@@ -3,5 +3,6 @@
 //! (The map is written when the floors stand.)
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod domain;
-pub mod transport;
+pub mod wire;

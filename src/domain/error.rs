@@ -303,7 +303,10 @@ impl fmt::Display for Error {
             Error::RequestTimeout => f.write_str("the request took too long to arrive"),
             Error::NotBootstrapped => f.write_str("this agent is not bootstrapped"),
             Error::AlreadyBootstrapped(license) => {
-                write!(f, "this agent is already bootstrapped with license {license}")
+                write!(
+                    f,
+                    "this agent is already bootstrapped with license {license}"
+                )
             }
             Error::Deactivated => {
                 f.write_str("this agent is deactivated: it has been removed from its cluster")
@@ -329,7 +332,10 @@ impl fmt::Display for Error {
                 write!(f, "node limit exceeded: the license allows {limit} nodes")
             }
             Error::ServiceLimit(limit) => {
-                write!(f, "service limit exceeded: the license allows {limit} services")
+                write!(
+                    f,
+                    "service limit exceeded: the license allows {limit} services"
+                )
             }
             Error::RevokeCurrent => {
                 f.write_str("cannot revoke the credentials that this request uses")
