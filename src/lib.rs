@@ -6,4 +6,5 @@
 pub mod agent;
 pub mod core;
 pub mod domain;
+pub mod store;
 pub mod wire;
