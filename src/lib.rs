@@ -6,5 +6,6 @@
 pub mod agent;
 pub mod core;
 pub mod domain;
+pub mod node;
 pub mod store;
 pub mod wire;
