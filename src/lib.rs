@@ -8,4 +8,5 @@ pub mod core;
 pub mod domain;
 pub mod node;
 pub mod store;
+pub mod transport;
 pub mod wire;
