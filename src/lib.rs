@@ -7,5 +7,7 @@ pub mod agent;
 pub mod api;
 pub mod core;
 pub mod domain;
+pub mod node;
 pub mod store;
+pub mod transport;
 pub mod wire;

@@ -96,6 +96,11 @@ impl Item {
         }
     }
 
+    /// Adds the tags of these issues. Returns whether anything changed.
+    pub fn add_tags(&mut self, issues: &[crate::domain::IssueKey]) -> bool {
+        self.signed_mut().add_tags(issues)
+    }
+
     fn signed_mut(&mut self) -> &mut Signed {
         match self {
             Item::Peer(record) => &mut record.signed,
@@ -302,14 +307,17 @@ impl Register {
         self.buckets.each.concat()
     }
 
-    /// The entries of one bucket with the first bytes of their versions.
-    pub fn bucket(&self, bucket: u8) -> Vec<(EntryKey, [u8; VERSION_BYTES])> {
+    /// Every entry, deleted services included.
+    pub fn keys(&self) -> impl Iterator<Item = EntryKey> {
         let peers = self.peers.keys().map(|h| EntryKey::Peer(*h));
         let ended = self.ended.keys().map(|h| EntryKey::Ended(*h));
         let services = self.services.keys().map(|id| EntryKey::Service(*id));
-        peers
-            .chain(ended)
-            .chain(services)
+        peers.chain(ended).chain(services)
+    }
+
+    /// The entries of one bucket with the first bytes of their versions.
+    pub fn bucket(&self, bucket: u8) -> Vec<(EntryKey, [u8; VERSION_BYTES])> {
+        self.keys()
             .filter(|key| key.bucket() == bucket)
             .filter_map(|key| Some((key, short(&self.get(key)?.signed().version()))))
             .collect()

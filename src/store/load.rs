@@ -31,6 +31,8 @@ pub struct IdentityRow {
     pub incarnation: u64,
     pub address: Option<Address>,
     pub deactivated: bool,
+    /// Bootstrap.
+    pub created_at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -69,33 +71,48 @@ impl Store {
     }
 }
 
+/// The columns of the identity row as read.
+struct RawIdentity {
+    texts: [String; 4],
+    incarnation: u64,
+    address: Option<String>,
+    deactivated: bool,
+    created_at: i64,
+}
+
 pub(super) fn identity(db: &Connection) -> Result<Option<IdentityRow>> {
-    type Raw = (String, String, String, String, u64, Option<String>, bool);
-    let raw: Option<Raw> = db
-        .prepare_cached("SELECT peer_id, public_key, name, description, incarnation, address, deactivated FROM identity")
-        .and_then(|mut q| {
-            q.query_row([], |r| {
-                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?))
-            })
-            .optional()
-        })
+    let sql = "SELECT peer_id, public_key, name, description, incarnation, address, deactivated, created_at FROM identity";
+    let raw = db
+        .prepare_cached(sql)
+        .and_then(|mut q| q.query_row([], raw_identity).optional())
         .map_err(fault)?;
-    let Some((id, key, name, description, incarnation, address, deactivated)) = raw else {
-        return Ok(None);
-    };
+    let Some(raw) = raw else { return Ok(None) };
     let bad = |_| damaged("identity");
+    let [id, key, name, description] = &raw.texts;
     Ok(Some(IdentityRow {
-        peer_id: PeerId::parse(&id).map_err(bad)?,
-        public_key: PublicKey::parse(&key).map_err(bad)?,
-        name: Name::parse_optional(&name).map_err(bad)?,
-        description: Description::parse(&description).map_err(bad)?,
-        incarnation,
-        address: address
+        peer_id: PeerId::parse(id).map_err(bad)?,
+        public_key: PublicKey::parse(key).map_err(bad)?,
+        name: Name::parse_optional(name).map_err(bad)?,
+        description: Description::parse(description).map_err(bad)?,
+        incarnation: raw.incarnation,
+        address: raw
+            .address
             .map(|a| Address::parse(&a))
             .transpose()
             .map_err(bad)?,
-        deactivated,
+        deactivated: raw.deactivated,
+        created_at: Timestamp(raw.created_at),
     }))
+}
+
+fn raw_identity(r: &rusqlite::Row<'_>) -> rusqlite::Result<RawIdentity> {
+    Ok(RawIdentity {
+        texts: [r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?],
+        incarnation: r.get(4)?,
+        address: r.get(5)?,
+        deactivated: r.get(6)?,
+        created_at: r.get(7)?,
+    })
 }
 
 /// The documents parse; whether a trusted issuer signed them is checked by the node.

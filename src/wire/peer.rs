@@ -72,6 +72,8 @@ pub enum Standing {
     DeletedHere,
     /// This agent has removed itself; only announcements are read.
     Deactivated,
+    /// The sender has departed for good; the answer carries what ended it, and nothing was read.
+    Ended,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,9 +116,6 @@ pub enum Answered {
 pub struct Refusal {
     pub error: String,
     pub code: String,
-    /// What ended the sender, if something did; it proves itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Signed>,
 }
 
 // The handshake.
