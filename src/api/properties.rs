@@ -1,8 +1,8 @@
 //! Properties of the whole floor.
 
 use super::fake::Agent;
-use super::samples::{call, path_of};
 use super::route;
+use super::samples::{call, path_of};
 
 proptest::proptest! {
     #[test]
