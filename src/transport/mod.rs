@@ -11,6 +11,7 @@ pub mod client;
 mod connection;
 mod head;
 mod limits;
+pub mod local;
 mod peer;
 mod resolver;
 pub mod server;
