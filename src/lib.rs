@@ -4,5 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod cli;
 pub mod domain;
 pub mod wire;
