@@ -5,5 +5,9 @@
 
 pub mod agent;
 pub mod cli;
+pub mod core;
 pub mod domain;
+pub mod node;
+pub mod store;
+pub mod transport;
 pub mod wire;
