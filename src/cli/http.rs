@@ -2,7 +2,10 @@
 
 use super::fail::{Exit, Fail, Outcome};
 use crate::domain::Address;
+use crate::transport::client::{CallError, Client, Request};
 use std::time::Duration;
+
+pub use crate::transport::client::Answer;
 
 /// The longest answer that is read, in bytes: a list of some ten thousand peers.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
@@ -67,72 +70,58 @@ pub struct Ask<'a> {
     pub timeout: Duration,
 }
 
-/// An answer, read whole.
-pub struct Answer {
-    pub status: u16,
-    pub body: Vec<u8>,
-}
-
 /// The client, with its pool of connections.
-pub struct Http {}
+pub struct Http {
+    client: Client,
+}
 
 impl Http {
     pub fn new() -> Http {
-        Http {}
+        Http {
+            client: Client::new(),
+        }
     }
 
+    /// Sends a request; whatever answers, its answer is the result.
     pub fn send(&self, ask: Ask) -> Outcome<Answer> {
-        use std::io::{Read, Write};
-        use std::net::{TcpStream, ToSocketAddrs};
-        let hp = ask.url.address.to_string();
-        let unreached = |e: std::io::Error| not_reached(&ask, &e.to_string());
-        let addr = hp.to_socket_addrs().map_err(unreached)?.next();
-        let addr = addr.ok_or_else(|| not_reached(&ask, "no address"))?;
-        let mut s =
-            TcpStream::connect_timeout(&addr, CONNECT.min(ask.timeout)).map_err(unreached)?;
-        s.set_read_timeout(Some(ask.timeout)).map_err(unreached)?;
-        let mut head = format!(
-            "{} {} HTTP/1.1\r\nHost: {hp}\r\nConnection: close\r\n",
-            ask.method, ask.target
-        );
-        for (n, v) in &ask.headers {
-            head.push_str(&format!("{n}: {v}\r\n"));
-        }
-        let body = ask.body.clone().unwrap_or_default();
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-        s.write_all(&[head.as_bytes(), &body].concat())
-            .map_err(unreached)?;
-        let mut all = Vec::new();
-        s.take(MAX_ANSWER as u64)
-            .read_to_end(&mut all)
-            .map_err(unreached)?;
-        let text = String::from_utf8_lossy(&all).into_owned();
-        let (h, b) = text
-            .split_once("\r\n\r\n")
-            .ok_or_else(|| not_reached(&ask, "no answer"))?;
-        let status = h
-            .split(' ')
-            .nth(1)
-            .and_then(|s| s.parse().ok())
-            .unwrap_or(0);
-        Ok(Answer {
-            status,
-            body: b.as_bytes().to_vec(),
-        })
+        let (path, query) = ask.target.split_once('?').unwrap_or((&ask.target, ""));
+        let outcome = self.client.call(&Request {
+            method: ask.method.to_string(),
+            url_base: ask.url.text(),
+            path: path.to_string(),
+            query: query.to_string(),
+            headers: ask.headers,
+            body: ask.body,
+            connect_timeout: CONNECT.min(ask.timeout),
+            timeout: ask.timeout,
+            max_answer: MAX_ANSWER,
+            retry_idempotent: matches!(ask.method, "GET" | "PUT"),
+        });
+        outcome.map_err(|error| explain(ask.method, ask.url, &error))
     }
 }
 
-fn not_reached(ask: &Ask, why: &str) -> Fail {
-    let mut sentence = format!("cannot reach {}: {why}", ask.url.text());
-    if ask.method != "GET" && why == TIMED_OUT {
-        sentence.push_str("; the change may have been made all the same");
+fn explain(method: &str, url: &BaseUrl, error: &CallError) -> Fail {
+    let url = url.text();
+    match error {
+        CallError::Refused | CallError::Unreachable(_) => unreached(&url, &error.to_string()),
+        // From here on something was sent, and may have been done.
+        CallError::Timeout | CallError::Broken(_) if method != "GET" => unreached(
+            &url,
+            &format!("{error}; the change may have been made all the same"),
+        ),
+        CallError::Timeout | CallError::Broken(_) => unreached(&url, &error.to_string()),
+        CallError::TooLarge => Fail::failed(format!(
+            "the answer of {url} is longer than {MAX_ANSWER} bytes"
+        )),
     }
-    Fail::new(Exit::Unreached, sentence).hint(
+}
+
+fn unreached(url: &str, why: &str) -> Fail {
+    Fail::new(Exit::Unreached, format!("cannot reach {url}: {why}")).hint(
         "check that the agent runs there ('systemctl status arctic') and that the URL is right ('arctic config list-peers')",
     )
 }
-
-const TIMED_OUT: &str = "no answer in time";
 
 /// Percent-encodes a value for a path segment or a query (RFC 3986 section 2.3).
 pub fn encode(text: &str) -> String {

@@ -1,36 +1,18 @@
-//! The call sites of floor 5, in one place. Stand-ins until that floor has landed.
+//! Where the command line meets floors 5 and 6: an agent is run with the API on top.
 
-use crate::domain::{Address, Customer};
-use std::path::{Path, PathBuf};
+use crate::agent;
+use std::path::Path;
 
-pub struct Settings {
-    pub listen: String,
-    pub advertise: Option<Address>,
-    pub data_dir: PathBuf,
-    pub issuers: PathBuf,
-    pub customer: Option<Customer>,
-    pub log_level: log::LevelFilter,
-    pub die_with_stdin: bool,
-    pub remove_on_eof: Option<PathBuf>,
-    pub port_file: Option<PathBuf>,
-}
-
-#[derive(Default)]
-pub struct ResetFacts {
-    pub peer_id: Option<String>,
-    pub member: bool,
-    pub deactivated: bool,
-    pub open_acks: u64,
-}
+pub use crate::agent::{ResetFacts, Settings};
 
 pub fn run(_settings: Settings) -> Result<(), String> {
     Err("this build has no agent".into())
 }
 
-pub fn reset_facts(_dir: &Path) -> Result<ResetFacts, String> {
-    Err("this build has no agent".into())
+pub fn reset_facts(dir: &Path) -> Result<ResetFacts, String> {
+    agent::reset_facts(dir)
 }
 
-pub fn reset(_dir: &Path) -> Result<(), String> {
-    Err("this build has no agent".into())
+pub fn reset(dir: &Path) -> Result<(), String> {
+    agent::reset(dir)
 }
