@@ -187,10 +187,6 @@ impl Agent {
         self.home.path().join(format!("{}.{kind}", self.name))
     }
 
-    pub fn home(&self) -> &Path {
-        self.home.path()
-    }
-
     /// Gives it a license over HTTP, and keeps the credentials of the answer.
     #[track_caller]
     pub fn bootstrap(&mut self, license: &Path) {
@@ -233,6 +229,11 @@ impl Agent {
             .send(&self.address);
         let token = answer.is(200)["access_token"].as_str().map(str::to_string);
         token.expect("a token is text")
+    }
+
+    /// The next call asks for a new token.
+    pub fn forget_token(&self) {
+        self.token.take();
     }
 
     /// One call with the first credentials' token.

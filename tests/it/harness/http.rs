@@ -79,6 +79,16 @@ impl Connection {
 
     /// The next answer; `None` when the other side closed instead.
     pub fn answer(&mut self) -> Option<Answer> {
+        let mut answer = self.answer_to_head()?;
+        let length = answer.header("content-length").and_then(|v| v.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.reader.read_exact(&mut body).ok()?;
+        answer.body = String::from_utf8_lossy(&body).into_owned();
+        Some(answer)
+    }
+
+    /// The next answer when it has no body, whatever length it names.
+    pub fn answer_to_head(&mut self) -> Option<Answer> {
         let mut line = String::new();
         self.reader.read_line(&mut line).ok()?;
         let status = line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
@@ -91,16 +101,11 @@ impl Connection {
                 None => break,
             }
         }
-        let mut answer = Answer {
+        Some(Answer {
             status,
             headers,
             body: String::new(),
-        };
-        let length = answer.header("content-length").and_then(|v| v.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        self.reader.read_exact(&mut body).ok()?;
-        answer.body = String::from_utf8_lossy(&body).into_owned();
-        Some(answer)
+        })
     }
 
     /// Whether the other side has closed, or closes before the deadline, without another byte.

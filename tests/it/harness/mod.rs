@@ -13,7 +13,7 @@ mod wait;
 
 pub use agent::{Agent, Credentials};
 pub use http::{Answer, Connection, Request};
-pub use lab::{Lab, all_know_all, clean_environment};
+pub use lab::{Lab, all_know_all};
 pub use shell::{Done, have, run, run_with_input, skip};
-pub use terminal::{Seen, on_terminal};
-pub use wait::{LATER, SOON, wait_at_most, wait_for, wait_until};
+pub use terminal::on_terminal;
+pub use wait::{LATER, SOON, wait_at_most, wait_until};
