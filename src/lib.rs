@@ -4,5 +4,9 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod core;
 pub mod domain;
+pub mod node;
+pub mod store;
+pub mod transport;
 pub mod wire;

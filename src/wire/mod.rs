@@ -4,3 +4,4 @@
 //! Invariant: a shape of the operator API changes only together with the man page.
 
 pub mod operator;
+pub mod peer;

@@ -1,0 +1,485 @@
+//! The node's part in a handshake: what may be said, who may enter, and the commit on either side.
+
+use super::{Life, Node};
+use crate::core::gossip::AUTHOR_FANOUT;
+use crate::core::register::Item;
+use crate::core::schedule::Now;
+use crate::core::{admission, handshake};
+use crate::domain::keys::Context;
+use crate::domain::signed::Bytes;
+use crate::domain::{
+    Address, Error, HandshakeFault, IssueKey, KeyHash, Name, PeerRecord, PublicKey, Result,
+};
+use crate::wire::operator::Peer;
+use crate::wire::peer::{
+    self, CallBack, CalledBack, Challenge, Hello, InitiatorProof, Refused, VERSION, Welcome,
+};
+use std::net::IpAddr;
+
+/// How long a place stays reserved for a handshake under way.
+const RESERVED_MS: u64 = 15_000;
+
+/// How the initiator found the responder's identity before it proved itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    No,
+    /// A member already, at this address.
+    Member(Option<Address>),
+}
+
+/// What the initiator sends after the challenge, and what it will compare with.
+pub struct Prepared {
+    pub proof: InitiatorProof,
+    pub responder_key: PublicKey,
+    pub known: Known,
+}
+
+type Welcomed = std::result::Result<Welcome, Refused>;
+
+impl Node {
+    /// The first message of `peers add`.
+    pub fn hello(&mut self, now: Now) -> Result<Hello> {
+        let challenge = self.random::<32>();
+        let life = self.writable(now)?;
+        Ok(Hello {
+            v: VERSION,
+            key: life.key.public(),
+            license_id: life.license().terms.license_id.to_string(),
+            issues: life.issues.iter().map(IssueKey::id).collect(),
+            challenge,
+        })
+    }
+
+    /// What the responder says of itself; it proves and stores nothing yet. The newest issue that
+    /// both hold is used.
+    pub fn answer_hello(
+        &self,
+        hello: &Hello,
+        challenge: Bytes,
+    ) -> std::result::Result<Challenge, Refused> {
+        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
+        if hello.v != VERSION {
+            return Err(Refused::Version { v: VERSION });
+        }
+        let license_id = life.license().terms.license_id.to_string();
+        if hello.license_id != license_id {
+            return Err(Refused::LicenseMismatch { license_id });
+        }
+        if life.deactivated {
+            return Err(Refused::Deactivated { peer_id: life.id });
+        }
+        let common = life.issues.iter().find(|i| hello.issues.contains(&i.id()));
+        Ok(Challenge {
+            v: VERSION,
+            id: life.id,
+            key: life.key.public(),
+            issue: common.ok_or(Refused::NoCommonIssue)?.id(),
+            challenge,
+        })
+    }
+
+    /// The initiator's proof. Duplicate, tombstone and limit are checked, the place is reserved, and
+    /// this agent's own address is settled and stored before it is sent.
+    pub fn prepare(
+        &mut self,
+        hello: &Hello,
+        challenge: &Challenge,
+        dialled: &Address,
+        local: Option<IpAddr>,
+        now: Now,
+    ) -> Result<Prepared> {
+        let fault = |f| Err(Error::Handshake(f));
+        if challenge.v != VERSION {
+            return fault(HandshakeFault::Version(challenge.v.to_string()));
+        }
+        let life = self.writable(now)?;
+        if challenge.key == life.key.public() {
+            return Err(Error::AddressIsSelf);
+        }
+        if !challenge.id.matches(&challenge.key) {
+            return fault(HandshakeFault::Signature);
+        }
+        let hash = challenge.key.hash();
+        if life.register.ended(hash).is_some() {
+            return fault(HandshakeFault::Removed(challenge.id.to_string()));
+        }
+        let known = life.known(hash);
+        if known == Known::Member(Some(dialled.clone())) {
+            return Err(Error::PeerExists);
+        }
+        self.reserve(hash, now)?;
+        self.settle(local, now)?;
+        self.sign_proof(hello, challenge, dialled, known)
+    }
+
+    /// Takes a place in the license for a handshake under way.
+    fn reserve(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        let life = self.life.as_mut().ok_or(Error::NotBootstrapped)?;
+        life.reserved.retain(|_, until| *until > now.mono_ms);
+        let reserved = life.reserved.keys().copied();
+        let count = admission::union_count(&life.register, reserved, [hash].into_iter());
+        let limit = life.max_nodes();
+        if life.register.member(hash).is_none() && exceeds(count, limit) {
+            return Err(Error::NodeLimit(limit));
+        }
+        life.reserved.insert(hash, now.mono_ms + RESERVED_MS);
+        Ok(())
+    }
+
+    /// The handshake is over, however it went.
+    pub fn release(&mut self, hash: KeyHash) {
+        if let Some(life) = &mut self.life {
+            life.reserved.remove(&hash);
+        }
+    }
+
+    /// The initiator's address, where neither `--advertise` nor the listen address says it: its end
+    /// of this connection with its listening port.
+    fn settle(&mut self, local: Option<IpAddr>, now: Now) -> Result<()> {
+        let fixed = self.fixed_address();
+        let port = self.config.listen.port();
+        let life = self.life()?;
+        let far = local.is_some_and(|ip| !ip.is_loopback());
+        let keep = life
+            .address
+            .as_ref()
+            .is_some_and(|a| !(far && a.is_loopback()));
+        if fixed.is_some() || keep {
+            return Ok(());
+        }
+        let settled = local.and_then(|ip| Address::new(ip, port).ok());
+        let Some(settled) = settled else {
+            return Err(Error::Handshake(HandshakeFault::Unreachable(
+                "this agent cannot tell its own address; start it with --advertise HOST:PORT"
+                    .into(),
+            )));
+        };
+        let next = life.incarnation + 1;
+        self.renew_record(next, Some(settled), now)
+    }
+
+    fn sign_proof(
+        &self,
+        hello: &Hello,
+        challenge: &Challenge,
+        dialled: &Address,
+        known: Known,
+    ) -> Result<Prepared> {
+        let life = self.life()?;
+        let issue = life
+            .issue(challenge)
+            .ok_or(Error::Handshake(HandshakeFault::NoCommonIssue))?;
+        let own = life
+            .register
+            .member(life.hash())
+            .ok_or(Error::Deactivated)?;
+        let mut proof = InitiatorProof {
+            v: VERSION,
+            issue: issue.id(),
+            hello_challenge: hello.challenge,
+            challenge: challenge.challenge.clone(),
+            record: own.signed.clone(),
+            dialled: dialled.clone(),
+            members: life.member_list(),
+            max_nodes: life.max_nodes(),
+            proof: [0; 32],
+            signature: crate::domain::Signature([0; 64]),
+        };
+        let transcript = handshake::initiator_transcript(&proof, challenge.key).bytes();
+        (proof.proof, proof.signature) =
+            handshake::prove(Context::HandshakeInitiator, &transcript, issue, &life.key);
+        Ok(Prepared {
+            proof,
+            responder_key: challenge.key,
+            known,
+        })
+    }
+
+    /// The responder checks the initiator's proof and reserves its place. Gives the address to call
+    /// back.
+    pub fn check_proof(
+        &mut self,
+        proof: &InitiatorProof,
+        now: Now,
+    ) -> std::result::Result<Address, Refused> {
+        let record = self.proved(proof)?;
+        let hash = record.fields.id.hash();
+        self.may_enter(hash, proof)?;
+        let life = self.life.as_mut().ok_or(Refused::NotBootstrapped)?;
+        life.reserved.retain(|_, until| *until > now.mono_ms);
+        life.reserved.insert(hash, now.mono_ms + RESERVED_MS);
+        record.fields.address.ok_or(Refused::BadProof)
+    }
+
+    /// The license's MAC first, then the signatures.
+    fn proved(&self, proof: &InitiatorProof) -> std::result::Result<PeerRecord, Refused> {
+        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
+        let issue = life.issues.iter().find(|i| i.id() == proof.issue);
+        let issue = issue.ok_or(Refused::NoCommonIssue)?;
+        let transcript = handshake::initiator_transcript(proof, life.key.public()).bytes();
+        let good = handshake::check(
+            Context::HandshakeInitiator,
+            &transcript,
+            issue,
+            &proof.record.key,
+            &proof.proof,
+            &proof.signature,
+        );
+        let fits = good
+            && proof.v == VERSION
+            && proof.record.tagged_by(&life.issues)
+            && proof.members.0.len() % 10 == 0;
+        let record = fits
+            .then(|| PeerRecord::open(proof.record.clone()).ok())
+            .flatten();
+        record.ok_or(Refused::BadProof)
+    }
+
+    /// The responder's own view of the initiator, and the limit over the members of both.
+    fn may_enter(&self, hash: KeyHash, proof: &InitiatorProof) -> std::result::Result<(), Refused> {
+        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
+        if life.deactivated {
+            return Err(Refused::Deactivated { peer_id: life.id });
+        }
+        if hash == life.hash() {
+            return Err(Refused::BadProof);
+        }
+        if let Some(announcement) = life.register.ended(hash) {
+            let announcement = Box::new(announcement.signed.clone());
+            return Err(Refused::InitiatorEnded { announcement });
+        }
+        if life.view.hidden.contains_key(&hash) {
+            return Err(Refused::DeletedHere);
+        }
+        let others = proof
+            .members
+            .0
+            .chunks_exact(10)
+            .filter_map(|c| Some(KeyHash(c.try_into().ok()?)));
+        let reserved = life.reserved.keys().copied().chain([hash]);
+        let count = admission::union_count(&life.register, reserved, others);
+        let limit = life.max_nodes().min(proof.max_nodes);
+        let grows = count > life.register.member_count();
+        match grows && exceeds(count, limit) {
+            true => Err(Refused::NodeLimit { limit }),
+            false => Ok(()),
+        }
+    }
+
+    /// The responder's commit: the initiator is a member here from now on.
+    pub fn welcome(&mut self, proof: &InitiatorProof, remote: IpAddr, now: Now) -> Welcomed {
+        let record = self.proved(proof)?;
+        let hash = record.fields.id.hash();
+        self.release(hash);
+        self.may_enter(hash, proof)?;
+        let overloaded = |e: Error| {
+            log::error!(
+                "a handshake could not be stored: {e} {}",
+                e.cause().unwrap_or("")
+            );
+            Refused::Overloaded
+        };
+        self.settle_as_dialled(&proof.dialled, remote, now)
+            .map_err(overloaded)?;
+        self.take_items(vec![record.signed.clone()], None, false, now)
+            .map_err(overloaded)?;
+        self.greet(hash, now).map_err(overloaded)?;
+        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
+        let issue = life
+            .issues
+            .iter()
+            .find(|i| i.id() == proof.issue)
+            .ok_or(Refused::NoCommonIssue)?;
+        let own = life
+            .register
+            .member(life.hash())
+            .ok_or(Refused::Deactivated { peer_id: life.id })?;
+        let transcript =
+            handshake::responder_transcript(proof, life.key.public(), own.signed.version()).bytes();
+        let (mac, signature) =
+            handshake::prove(Context::HandshakeResponder, &transcript, issue, &life.key);
+        Ok(Welcome {
+            record: own.signed.clone(),
+            proof: mac,
+            signature,
+        })
+    }
+
+    /// The responder's address is the one that was dialled, unless it was given one. A loopback
+    /// address never replaces one that other hosts can use.
+    fn settle_as_dialled(&mut self, dialled: &Address, remote: IpAddr, now: Now) -> Result<()> {
+        if self.fixed_address().is_some() {
+            return Ok(());
+        }
+        let near = remote.is_loopback() || dialled.is_loopback();
+        let life = self.life()?;
+        let keep = match &life.address {
+            Some(own) => own == dialled || near,
+            None => false,
+        };
+        match keep {
+            true => Ok(()),
+            false => self.renew_record(life.incarnation + 1, Some(dialled.clone()), now),
+        }
+    }
+
+    /// A handshake is evidence of life, and a reason to compare registers at once.
+    fn greet(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        self.note_alive(hash, now)?;
+        if let Some(life) = &mut self.life {
+            life.gossip.want_fresh_exchange(hash);
+        }
+        Ok(())
+    }
+
+    /// The initiator's commit. Gives whether the peer is new here.
+    pub fn conclude(
+        &mut self,
+        prepared: &Prepared,
+        welcome: &Welcome,
+        name: &Name,
+        now: Now,
+    ) -> Result<(bool, Peer)> {
+        let fault = Error::Handshake(HandshakeFault::Signature);
+        self.release(prepared.responder_key.hash());
+        let record = self.welcomed(prepared, welcome).ok_or(fault.clone())?;
+        let (hash, id) = (record.fields.id.hash(), record.fields.id);
+        if self.active()?.register.ended(hash).is_some() {
+            return Err(Error::Handshake(HandshakeFault::Removed(id.to_string())));
+        }
+        self.show(hash)?;
+        let item = Item::Peer(record);
+        let change = self.active()?.register.consider(&item);
+        self.commit_changes(change.into_iter().collect(), None, now, AUTHOR_FANOUT, None)?;
+        self.name_added(hash, name)?;
+        self.watch_again(hash, now);
+        self.greet(hash, now)?;
+        let peer = self.peer(self.active()?.register.id_of(hash).ok_or(fault)?)?;
+        match &prepared.known {
+            Known::No => Ok((true, peer)),
+            Known::Member(before)
+                if before.as_ref().map(Address::to_string).as_deref() != Some(&peer.address) =>
+            {
+                Ok((false, peer))
+            }
+            Known::Member(_) => Err(Error::PeerExists),
+        }
+    }
+
+    fn welcomed(&self, prepared: &Prepared, welcome: &Welcome) -> Option<PeerRecord> {
+        let life = self.life.as_ref()?;
+        let key = prepared.responder_key;
+        let issue = life
+            .issues
+            .iter()
+            .find(|i| i.id() == prepared.proof.issue)?;
+        let transcript =
+            handshake::responder_transcript(&prepared.proof, key, welcome.record.version()).bytes();
+        let good = handshake::check(
+            Context::HandshakeResponder,
+            &transcript,
+            issue,
+            &key,
+            &welcome.proof,
+            &welcome.signature,
+        );
+        let fits = good && welcome.record.key == key && welcome.record.tagged_by(&life.issues);
+        fits.then(|| PeerRecord::open(welcome.record.clone()).ok())
+            .flatten()
+    }
+
+    /// Only `peers add` lifts a local deletion.
+    fn show(&mut self, hash: KeyHash) -> Result<()> {
+        let life = self.active()?;
+        if life.view.hidden.contains_key(&hash) {
+            self.store.write(|tx| tx.unhide(hash))?;
+        }
+        if let Some(life) = &mut self.life {
+            life.view.hidden.remove(&hash);
+        }
+        Ok(())
+    }
+
+    fn name_added(&mut self, hash: KeyHash, name: &Name) -> Result<()> {
+        if name.is_none() {
+            return Ok(());
+        }
+        self.store.write(|tx| tx.set_local_name(hash, name))?;
+        if let Some(life) = &mut self.life {
+            life.view.names.insert(hash, name.clone());
+        }
+        Ok(())
+    }
+
+    /// A peer that was hidden is not watched; a stored record alone does not change that.
+    fn watch_again(&mut self, hash: KeyHash, now: Now) {
+        if let Some(life) = &mut self.life {
+            life.liveness
+                .watch(hash, crate::core::liveness::Status::Suspect, None, now);
+        }
+    }
+
+    /// The initiator is called back: it signs that it is who it says.
+    pub fn sign_call_back(&self, call: &CallBack, responder: &PublicKey) -> Result<CalledBack> {
+        let life = self.life()?;
+        let bytes = handshake::call_back_bytes(&call.hello_challenge, &call.nonce, responder);
+        Ok(CalledBack {
+            signature: life.key.sign(Context::CallBack, &bytes),
+        })
+    }
+
+    /// Whether this is the initiator's signature over the responder's call-back.
+    pub fn check_call_back(
+        &self,
+        call: &CallBack,
+        initiator: &PublicKey,
+        answer: &CalledBack,
+    ) -> bool {
+        let Some(life) = &self.life else { return false };
+        let bytes =
+            handshake::call_back_bytes(&call.hello_challenge, &call.nonce, &life.key.public());
+        initiator.verify(Context::CallBack, &bytes, &answer.signature)
+    }
+
+    /// The responder says that this agent has departed; its word is an announcement that proves
+    /// itself.
+    pub fn told_ended(&mut self, announcement: crate::domain::Signed, now: Now) {
+        if let Err(e) = self.take_items(vec![announcement], None, true, now) {
+            log::error!("an announcement could not be stored: {e}");
+        }
+    }
+
+    /// Both license ids, for the error.
+    pub fn license_mismatch(&self, theirs: String) -> HandshakeFault {
+        let ours = self
+            .life
+            .as_ref()
+            .map_or_else(String::new, |l| l.license().terms.license_id.to_string());
+        HandshakeFault::LicenseMismatch { ours, theirs }
+    }
+}
+
+impl Life {
+    fn known(&self, hash: KeyHash) -> Known {
+        match self.register.member(hash) {
+            Some(record) if !self.view.hidden.contains_key(&hash) => {
+                Known::Member(record.fields.address.clone())
+            }
+            _ => Known::No,
+        }
+    }
+
+    fn issue(&self, challenge: &Challenge) -> Option<&IssueKey> {
+        self.issues.iter().find(|i| i.id() == challenge.issue)
+    }
+
+    fn member_list(&self) -> Bytes {
+        let hashes = self.register.members().flat_map(|(hash, _)| hash.0);
+        // The message is bounded; a register near its capacity is over every limit anyway.
+        Bytes(hashes.take(peer::MAX_MESSAGE / 4 / 10 * 10).collect())
+    }
+}
+
+fn exceeds(count: usize, limit: u32) -> bool {
+    count > usize::try_from(limit).unwrap_or(usize::MAX)
+}

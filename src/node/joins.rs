@@ -1,0 +1,500 @@
+//! Handshakes under way, up to 16 begun here and 16 answered: a machine that never waits. The usher's
+//! thread drives it; the simulator drives the same object.
+
+use super::Node;
+use super::calls::CallFault;
+use super::join::Prepared;
+use crate::core::handshake::Challenger;
+use crate::core::schedule::{Now, TokenBucket};
+use crate::domain::{Address, Error, HandshakeFault, Name, PublicKey, Result};
+use crate::wire::operator::{ErrorBody, Peer};
+use crate::wire::peer::{
+    self, CallBack, Handshake, HandshakeAnswer, Hello, InitiatorProof, Refused,
+};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+const AT_ONCE: usize = 16;
+/// First messages that one address may send a second, and how many addresses are remembered.
+const HELLOS_A_SECOND: u64 = 10;
+const ADDRESSES: usize = 1024;
+/// `POST /v1/peers` answers within 10 s: these two one after the other.
+const HELLO_TIMEOUT_MS: u64 = 3000;
+const PROOF_TIMEOUT_MS: u64 = 6000;
+const CALL_BACK_TIMEOUT_MS: u64 = 2000;
+/// A machine whose call was never reported back is dropped after this.
+const LOST_MS: u64 = 20_000;
+
+/// How the machines reach the node: through the pulse's inbox, or directly in the simulator.
+pub trait Port {
+    fn with<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Node, Now) -> T + Send + 'static,
+    ) -> Result<T>;
+}
+
+/// What a handshake wants done.
+pub enum JoinOut {
+    /// Post a handshake message; `call_back` says which couriers do it.
+    Call {
+        machine: u64,
+        to: Address,
+        body: Vec<u8>,
+        timeout_ms: u64,
+        call_back: bool,
+    },
+    /// The operator's `peers add` is over: whether the peer is new, and the peer.
+    Joined {
+        ticket: u64,
+        outcome: Result<(bool, Peer)>,
+    },
+    /// The answer to an inbound message.
+    Respond { slot: u64, answer: HandshakeAnswer },
+}
+
+/// What became of a call: status, body, and this end of the connection.
+pub type CallOutcome = std::result::Result<(u16, Vec<u8>, Option<IpAddr>), (CallFault, String)>;
+
+enum Machine {
+    /// We sent hello.
+    Greeting {
+        ticket: u64,
+        dialled: Address,
+        name: Name,
+        hello: Hello,
+    },
+    /// We sent our proof.
+    Proving {
+        ticket: u64,
+        name: Name,
+        prepared: Box<Prepared>,
+    },
+    /// We are the responder and called back.
+    Calling {
+        slot: u64,
+        remote: IpAddr,
+        proof: Box<InitiatorProof>,
+        call: CallBack,
+    },
+}
+
+pub struct Joins {
+    challenger: Challenger,
+    machines: BTreeMap<u64, (Machine, u64)>,
+    next: u64,
+    greeted: BTreeMap<IpAddr, TokenBucket>,
+    out: Vec<JoinOut>,
+    entropy: super::Entropy,
+}
+
+impl Joins {
+    pub fn new(mut entropy: super::Entropy) -> Joins {
+        let mut secret = [0u8; 32];
+        entropy(&mut secret);
+        Joins {
+            challenger: Challenger::new(secret),
+            machines: BTreeMap::new(),
+            next: 0,
+            greeted: BTreeMap::new(),
+            out: Vec::new(),
+            entropy,
+        }
+    }
+
+    pub fn take_outputs(&mut self) -> Vec<JoinOut> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// An operator's `peers add`.
+    pub fn begin(
+        &mut self,
+        ticket: u64,
+        dialled: Address,
+        name: Name,
+        port: &mut impl Port,
+        now: Now,
+    ) {
+        self.drop_lost(now);
+        if self.count(false) >= AT_ONCE {
+            return self.finish(ticket, Err(Error::Overloaded));
+        }
+        let hello = match port.with(|node, now| node.hello(now)).and_then(|h| h) {
+            Ok(hello) => hello,
+            Err(e) => return self.finish(ticket, Err(e)),
+        };
+        let body = peer::to_bytes(&Handshake::Hello(hello.clone()));
+        let machine = Machine::Greeting {
+            ticket,
+            dialled: dialled.clone(),
+            name,
+            hello,
+        };
+        self.call(machine, dialled, body, HELLO_TIMEOUT_MS, now);
+    }
+
+    /// A handshake message from another agent.
+    pub fn inbound(
+        &mut self,
+        slot: u64,
+        remote: IpAddr,
+        message: Handshake,
+        port: &mut impl Port,
+        now: Now,
+    ) {
+        self.drop_lost(now);
+        match message {
+            Handshake::Hello(hello) => {
+                let answer = self.hello(remote, &hello, port, now);
+                self.respond(slot, answer.unwrap_or_else(refused));
+            }
+            Handshake::Proof(proof) => {
+                if let Err(why) = self.proof(slot, remote, proof, port, now) {
+                    self.respond(slot, refused(why));
+                }
+            }
+            Handshake::CallBack(call) => {
+                let answer = self.called_back(call, port);
+                self.respond(slot, answer.unwrap_or_else(refused));
+            }
+        }
+    }
+
+    /// A call came back.
+    pub fn completed(
+        &mut self,
+        machine: u64,
+        outcome: CallOutcome,
+        port: &mut impl Port,
+        now: Now,
+    ) {
+        let Some((machine, _)) = self.machines.remove(&machine) else {
+            return;
+        };
+        match machine {
+            Machine::Greeting {
+                ticket,
+                dialled,
+                name,
+                hello,
+            } => {
+                let step = self.greeted(ticket, dialled, name, hello, outcome, port, now);
+                if let Err(e) = step {
+                    self.finish(ticket, Err(e));
+                }
+            }
+            Machine::Proving {
+                ticket,
+                name,
+                prepared,
+            } => {
+                let outcome = conclude(name, prepared, outcome, port);
+                self.finish(ticket, outcome);
+            }
+            Machine::Calling {
+                slot,
+                remote,
+                proof,
+                call,
+            } => {
+                let answer = called(remote, proof, call, outcome, port);
+                self.respond(slot, answer.unwrap_or_else(refused));
+            }
+        }
+    }
+
+    /// The responder's first answer: stateless, and so many a second for one address.
+    fn hello(
+        &mut self,
+        remote: IpAddr,
+        hello: &Hello,
+        port: &mut impl Port,
+        now: Now,
+    ) -> std::result::Result<HandshakeAnswer, Refused> {
+        if !self.may_greet(remote, now) {
+            return Err(Refused::TooMany);
+        }
+        let challenge = self
+            .challenger
+            .make(now.mono_ms, remote, &hello.key, &hello.challenge);
+        let hello = hello.clone();
+        let answer = port.with(move |node, _| node.answer_hello(&hello, challenge));
+        answer
+            .map_err(|_| Refused::Overloaded)?
+            .map(HandshakeAnswer::Challenge)
+    }
+
+    fn may_greet(&mut self, remote: IpAddr, now: Now) -> bool {
+        if !self.greeted.contains_key(&remote) && self.greeted.len() >= ADDRESSES {
+            self.greeted
+                .retain(|_, bucket| !bucket.is_full(now.mono_ms));
+            if self.greeted.len() >= ADDRESSES {
+                return false;
+            }
+        }
+        let fresh = TokenBucket::new(HELLOS_A_SECOND, HELLOS_A_SECOND);
+        self.greeted
+            .entry(remote)
+            .or_insert(fresh)
+            .take(now.mono_ms)
+    }
+
+    /// The initiator has proved the license: only now is it called back.
+    fn proof(
+        &mut self,
+        slot: u64,
+        remote: IpAddr,
+        proof: Box<InitiatorProof>,
+        port: &mut impl Port,
+        now: Now,
+    ) -> std::result::Result<(), Refused> {
+        let ours = self.challenger.recognise(
+            &proof.challenge,
+            now.mono_ms,
+            remote,
+            &proof.record.key,
+            &proof.hello_challenge,
+        );
+        if !ours {
+            return Err(Refused::BadProof);
+        }
+        if self.count(true) >= AT_ONCE {
+            return Err(Refused::Overloaded);
+        }
+        let checked = proof.clone();
+        let address = port
+            .with(move |node, now| node.check_proof(&checked, now))
+            .map_err(|_| Refused::Overloaded)??;
+        let mut nonce = [0u8; 32];
+        (self.entropy)(&mut nonce);
+        let call = CallBack {
+            hello_challenge: proof.hello_challenge,
+            nonce,
+        };
+        let body = peer::to_bytes(&Handshake::CallBack(call.clone()));
+        let machine = Machine::Calling {
+            slot,
+            remote,
+            proof,
+            call,
+        };
+        self.call(machine, address, body, CALL_BACK_TIMEOUT_MS, now);
+        Ok(())
+    }
+
+    /// We are the initiator, and the responder calls us back about a handshake that we began.
+    fn called_back(
+        &mut self,
+        call: CallBack,
+        port: &mut impl Port,
+    ) -> std::result::Result<HandshakeAnswer, Refused> {
+        let responder = self
+            .machines
+            .values()
+            .find_map(|(machine, _)| match machine {
+                Machine::Proving { prepared, .. }
+                    if prepared.proof.hello_challenge == call.hello_challenge =>
+                {
+                    Some(prepared.responder_key)
+                }
+                _ => None,
+            });
+        let responder: PublicKey = responder.ok_or(Refused::BadProof)?;
+        let answer = port.with(move |node, _| node.sign_call_back(&call, &responder));
+        let answer = answer.and_then(|a| a).map_err(|_| Refused::Overloaded)?;
+        Ok(HandshakeAnswer::CalledBack(answer))
+    }
+
+    /// The challenge is there: prove.
+    #[allow(clippy::too_many_arguments)]
+    fn greeted(
+        &mut self,
+        ticket: u64,
+        dialled: Address,
+        name: Name,
+        hello: Hello,
+        outcome: CallOutcome,
+        port: &mut impl Port,
+        now: Now,
+    ) -> Result<()> {
+        let (answer, local) = read_answer(outcome)?;
+        let challenge = match answer {
+            HandshakeAnswer::Challenge(challenge) => challenge,
+            other => return Err(unexpected(other, port)),
+        };
+        let at = dialled.clone();
+        let prepared =
+            port.with(move |node, now| node.prepare(&hello, &challenge, &at, local, now))??;
+        let body = peer::to_bytes(&Handshake::Proof(Box::new(prepared.proof.clone())));
+        let machine = Machine::Proving {
+            ticket,
+            name,
+            prepared: Box::new(prepared),
+        };
+        self.call(machine, dialled, body, PROOF_TIMEOUT_MS, now);
+        Ok(())
+    }
+
+    fn call(&mut self, machine: Machine, to: Address, body: Vec<u8>, timeout_ms: u64, now: Now) {
+        let id = self.next;
+        self.next += 1;
+        let call_back = matches!(machine, Machine::Calling { .. });
+        self.machines.insert(id, (machine, now.mono_ms + LOST_MS));
+        self.out.push(JoinOut::Call {
+            machine: id,
+            to,
+            body,
+            timeout_ms,
+            call_back,
+        });
+    }
+
+    fn finish(&mut self, ticket: u64, outcome: Result<(bool, Peer)>) {
+        self.out.push(JoinOut::Joined { ticket, outcome });
+    }
+
+    fn respond(&mut self, slot: u64, answer: HandshakeAnswer) {
+        self.out.push(JoinOut::Respond { slot, answer });
+    }
+
+    fn count(&self, answering: bool) -> usize {
+        let kind = |m: &Machine| matches!(m, Machine::Calling { .. }) == answering;
+        self.machines.values().filter(|(m, _)| kind(m)).count()
+    }
+
+    fn drop_lost(&mut self, now: Now) {
+        self.machines
+            .retain(|_, (_, lost_at)| *lost_at > now.mono_ms);
+    }
+}
+
+fn refused(why: Refused) -> HandshakeAnswer {
+    HandshakeAnswer::Refused { why }
+}
+
+/// The initiator has the responder's last word.
+fn conclude(
+    name: Name,
+    prepared: Box<Prepared>,
+    outcome: CallOutcome,
+    port: &mut impl Port,
+) -> Result<(bool, Peer)> {
+    let hash = prepared.responder_key.hash();
+    let answer = match read_answer(outcome) {
+        Ok((answer, _)) => answer,
+        Err(e) => {
+            port.with(move |node, _| node.release(hash))?;
+            return Err(e);
+        }
+    };
+    match answer {
+        HandshakeAnswer::Welcome(welcome) => {
+            port.with(move |node, now| node.conclude(&prepared, &welcome, &name, now))?
+        }
+        other => {
+            port.with(move |node, _| node.release(hash))?;
+            Err(unexpected(other, port))
+        }
+    }
+}
+
+/// The responder's call-back came home: welcome the initiator or say what is wrong with its address.
+fn called(
+    remote: IpAddr,
+    proof: Box<InitiatorProof>,
+    call: CallBack,
+    outcome: CallOutcome,
+    port: &mut impl Port,
+) -> std::result::Result<HandshakeAnswer, Refused> {
+    let hash = proof.record.key.hash();
+    let why = match read_answer(outcome) {
+        Ok((HandshakeAnswer::CalledBack(answer), _)) => {
+            let key = proof.record.key;
+            let good = port.with(move |node, _| node.check_call_back(&call, &key, &answer));
+            match good {
+                Ok(true) => None,
+                _ => Some("another agent answered at that address".to_string()),
+            }
+        }
+        Ok(_) => Some("another agent answered at that address".to_string()),
+        Err(Error::Handshake(fault)) => Some(fault.to_string()),
+        Err(e) => Some(e.to_string()),
+    };
+    if let Some(why) = why {
+        port.with(move |node, _| node.release(hash))
+            .map_err(|_| Refused::Overloaded)?;
+        return Err(Refused::CallBack { why });
+    }
+    let welcome = port.with(move |node, now| node.welcome(&proof, remote, now));
+    let welcome = welcome.map_err(|_| Refused::Overloaded)??;
+    Ok(HandshakeAnswer::Welcome(Box::new(welcome)))
+}
+
+/// What came back, or why nothing did.
+fn read_answer(outcome: CallOutcome) -> Result<(HandshakeAnswer, Option<IpAddr>)> {
+    let fault = |f| Err(Error::Handshake(f));
+    let (status, body, local) = match outcome {
+        Ok(answer) => answer,
+        Err((CallFault::Refused, _)) => return fault(HandshakeFault::Refused),
+        Err((CallFault::NotSent, why)) if !why.is_empty() => {
+            return fault(HandshakeFault::Unreachable(why));
+        }
+        Err((CallFault::NotSent, _)) => return Err(Error::Overloaded),
+        Err((CallFault::Unanswered, why)) if !why.is_empty() => {
+            return fault(HandshakeFault::Unreachable(why));
+        }
+        Err((CallFault::Unanswered, _)) => return fault(HandshakeFault::Timeout),
+    };
+    if let Ok(answer) = peer::read::<HandshakeAnswer>(&body) {
+        return Ok((answer, local));
+    }
+    let code = serde_json::from_slice::<ErrorBody>(&body)
+        .map(|b| b.code)
+        .unwrap_or_default();
+    fault(match crate::domain::Code::parse(&code) {
+        Some(crate::domain::Code::NotBootstrapped) => HandshakeFault::NotBootstrapped,
+        Some(code) => HandshakeFault::Protocol(format!("HTTP status {status} {}", code.row().name)),
+        None => HandshakeFault::Protocol(format!("HTTP status {status}, not an arctic agent")),
+    })
+}
+
+/// A refusal of the responder as the operator's error.
+fn unexpected(answer: HandshakeAnswer, port: &mut impl Port) -> Error {
+    let HandshakeAnswer::Refused { why } = answer else {
+        return Error::Handshake(HandshakeFault::Protocol("a message out of order".into()));
+    };
+    Error::Handshake(match why {
+        Refused::Version { v } => HandshakeFault::Version(v.to_string()),
+        Refused::NotBootstrapped => HandshakeFault::NotBootstrapped,
+        Refused::LicenseMismatch { license_id } => {
+            let theirs: String = license_id
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(64)
+                .collect();
+            match port.with(move |node, _| node.license_mismatch(theirs)) {
+                Ok(fault) => fault,
+                Err(e) => return e,
+            }
+        }
+        Refused::NoCommonIssue => HandshakeFault::NoCommonIssue,
+        Refused::BadProof => HandshakeFault::Signature,
+        Refused::Deactivated { peer_id } => HandshakeFault::Removed(peer_id.to_string()),
+        Refused::InitiatorEnded { announcement } => {
+            if let Err(e) = port.with(move |node, now| node.told_ended(*announcement, now)) {
+                return e;
+            }
+            HandshakeFault::SelfRemoved
+        }
+        Refused::DeletedHere => HandshakeFault::DeletedThere,
+        Refused::NodeLimit { limit } => return Error::NodeLimit(limit),
+        Refused::CallBack { why } => {
+            HandshakeFault::CallBack(why.chars().filter(|c| !c.is_control()).take(200).collect())
+        }
+        Refused::TooMany => {
+            HandshakeFault::Protocol("too many handshakes from this address; wait a second".into())
+        }
+        Refused::Overloaded => {
+            HandshakeFault::Protocol("the other agent is busy; try again".into())
+        }
+    })
+}

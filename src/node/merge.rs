@@ -1,0 +1,293 @@
+//! Taking claims: admission, the merge rule, one transaction, and telling others what changed.
+
+use super::Node;
+use crate::core::admission;
+use crate::core::gossip::{AUTHOR_FANOUT, RELAY_FANOUT};
+use crate::core::liveness::Status;
+use crate::core::register::{Change, EntryKey, Item, Register};
+use crate::core::schedule::Now;
+use crate::domain::peer::PeerFields;
+use crate::domain::signed::{MAX_RECORD, MAX_TAGS};
+use crate::domain::{
+    Announcement, IssueKey, KeyHash, Name, PeerId, PeerRecord, Result, Signed, SignedKind,
+};
+
+/// What became of the claims of one message.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Subjects of the announcements that are final here now.
+    pub ended: Vec<PeerId>,
+}
+
+/// Claims that passed admission, against a copy of the register that already holds the earlier ones.
+#[derive(Default)]
+struct Staged {
+    work: Option<Register>,
+    changes: Vec<Change>,
+    /// The highest incarnation under which somebody showed us a record of our own that is not ours.
+    overtaken: Option<PeerFields>,
+    ends_us: Option<Announcement>,
+    ended: Vec<PeerId>,
+}
+
+impl Node {
+    /// Takes what a member (or an author's own handshake) sent. `only_ends` reads announcements and
+    /// nothing else.
+    pub(super) fn take_items(
+        &mut self,
+        items: Vec<Signed>,
+        from: Option<KeyHash>,
+        only_ends: bool,
+        now: Now,
+    ) -> Result<Taken> {
+        let mut staged = Staged::default();
+        for signed in items {
+            if only_ends && signed.kind != SignedKind::Announcement {
+                continue;
+            }
+            self.stage(signed, &mut staged);
+        }
+        let fanout = if from.is_some() {
+            RELAY_FANOUT
+        } else {
+            AUTHOR_FANOUT
+        };
+        let ended = std::mem::take(&mut staged.ended);
+        let (overtaken, ends_us) = (staged.overtaken.take(), staged.ends_us.take());
+        self.commit_changes(staged.changes, staged.work, now, fanout, from)?;
+        if let Some(announcement) = ends_us {
+            self.be_ended(announcement, now)?;
+        } else if let Some(overtaken) = overtaken {
+            self.overtake(overtaken, now)?;
+        }
+        Ok(Taken { ended })
+    }
+
+    fn stage(&mut self, mut signed: Signed, staged: &mut Staged) {
+        let Some(life) = &self.life else { return };
+        let register = staged.work.as_ref().unwrap_or(&life.register);
+        signed.tags.truncate(MAX_TAGS);
+        let too_long = signed.payload.0.len() > MAX_RECORD;
+        // The license tag, a MAC, is checked before the signature.
+        if too_long || admission::heard(register, &signed, &life.issues).is_err() {
+            self.counters.messages_refused += 1;
+            return;
+        }
+        if let Some(known) = unchanged(register, &signed, &life.issues) {
+            staged.ended.extend(known);
+            return;
+        }
+        signed.add_tags(&life.issues);
+        let Ok(item) = Item::open(signed) else {
+            self.counters.messages_refused += 1;
+            return;
+        };
+        if self.concerns_us(&item, staged) {
+            return;
+        }
+        let Some(life) = &self.life else { return };
+        let register = staged.work.as_ref().unwrap_or(&life.register);
+        if admission::room(register, item.key(), life.max_nodes()).is_err() {
+            log::debug!("no room for one more identity; nobody is displaced");
+            return;
+        }
+        if let Item::Announcement(a) = &item {
+            staged.ended.push(a.fields.subject);
+        }
+        if let Some(change) = register.consider(&item) {
+            staged
+                .work
+                .get_or_insert_with(|| life.register.clone())
+                .apply(&change);
+            staged.changes.push(change);
+        }
+    }
+
+    /// Claims about this agent itself are not merged: it answers them.
+    fn concerns_us(&self, item: &Item, staged: &mut Staged) -> bool {
+        let Some(life) = &self.life else { return true };
+        match item {
+            Item::Peer(record) if record.fields.id.hash() == life.hash() => {
+                let ours = life.register.member(life.hash());
+                let newer = |ours: &PeerRecord| {
+                    ours.signed.payload != record.signed.payload
+                        && record.fields.incarnation >= ours.fields.incarnation
+                };
+                if ours.is_some_and(newer) {
+                    staged.overtaken = Some(record.fields.clone());
+                }
+                true
+            }
+            Item::Announcement(a) if a.subject() == life.hash() && !life.deactivated => {
+                staged.ended.push(a.fields.subject);
+                staged.ends_us = Some(a.clone());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Writes changes in one transaction, believes them, and passes them on.
+    pub(super) fn commit_changes(
+        &mut self,
+        changes: Vec<Change>,
+        work: Option<Register>,
+        now: Now,
+        fanout: usize,
+        from: Option<KeyHash>,
+    ) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let life = self
+            .life
+            .as_mut()
+            .ok_or(crate::domain::Error::NotBootstrapped)?;
+        let own = life.hash();
+        self.store.write(|tx| {
+            for change in &changes {
+                let name = life.last_name(change);
+                tx.put(change, &name, now.wall)?;
+                match change {
+                    Change::Put(Item::Peer(r))
+                        if life.register.member(r.fields.id.hash()).is_none() =>
+                    {
+                        if !r.fields.name.is_none() && r.fields.id.hash() != own {
+                            tx.set_local_name(r.fields.id.hash(), &r.fields.name)?;
+                        }
+                    }
+                    // Reported gone: it owes no acknowledgement.
+                    Change::Put(Item::Announcement(a)) => tx.take_outbox(a.subject())?,
+                    _ => {}
+                }
+            }
+            Ok(())
+        })?;
+        let mut after = work.unwrap_or_else(|| life.register.clone());
+        for change in &changes {
+            life.believe(change, now);
+            // Idempotent: a staged copy already holds them.
+            after.apply(change);
+        }
+        life.register = after;
+        self.counters.records_merged += changes.len() as u64;
+        for change in changes {
+            if let Change::Put(item) = change {
+                self.spread(item.key(), fanout, from, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells up to `fanout` members, chosen at random, of an entry.
+    pub(super) fn spread(&mut self, key: EntryKey, fanout: usize, from: Option<KeyHash>, now: Now) {
+        let Some(life) = &self.life else { return };
+        if life.deactivated {
+            return;
+        }
+        let subject = match key {
+            EntryKey::Peer(hash) => Some(hash),
+            EntryKey::Ended(_) | EntryKey::Service(_) => None,
+        };
+        let mut targets = life.partners();
+        targets.retain(|t| Some(*t) != from && Some(*t) != subject);
+        for _ in 0..fanout.min(targets.len()) {
+            let target = targets.swap_remove(self.pick(targets.len()));
+            if let Some(life) = &mut self.life {
+                life.gossip.tell(target, key, now);
+            }
+        }
+    }
+
+    /// Somebody holds a record under our key that we do not: from a database that was lost or
+    /// restored, or from a clone that is alive. We take its incarnation plus one; and when it was
+    /// another start, we ask at its address who answers there.
+    fn overtake(&mut self, other: PeerFields, now: Now) -> Result<()> {
+        let address = self.life()?.address.clone();
+        if other.start != self.start && other.address.is_some() && other.address != address {
+            self.ask_double(other.address, now);
+        }
+        self.renew_record(other.incarnation.saturating_add(1), address, now)
+    }
+
+    /// The final word on this agent itself.
+    fn be_ended(&mut self, announcement: Announcement, now: Now) -> Result<()> {
+        let life = self
+            .life
+            .as_mut()
+            .ok_or(crate::domain::Error::NotBootstrapped)?;
+        let change = Change::Put(Item::Announcement(announcement));
+        self.store.write(|tx| {
+            tx.set_deactivated()?;
+            tx.put(&change, &life.name, now.wall)
+        })?;
+        log::warn!("this agent was removed from its cluster for good");
+        life.register.apply(&change);
+        life.deactivate();
+        Ok(())
+    }
+}
+
+/// An item that is stored byte for byte with a tag of each issue that we hold: nothing to verify.
+/// Gives the subject if it is an announcement.
+fn unchanged(register: &Register, signed: &Signed, issues: &[IssueKey]) -> Option<Option<PeerId>> {
+    let stored = match signed.kind {
+        SignedKind::Peer => register.get(EntryKey::Peer(signed.key.hash())),
+        // Their keys are inside the bytes, which are not to be read before they are verified.
+        SignedKind::Announcement | SignedKind::Service => return None,
+    }?;
+    let same =
+        stored.signed().payload == signed.payload && stored.signed().signature == signed.signature;
+    let tagged = |issue: &IssueKey| stored.signed().tags.iter().any(|t| t.issue == issue.id());
+    (same && issues.iter().all(tagged)).then_some(None)
+}
+
+impl super::Life {
+    /// The last name of whoever a change ends.
+    fn last_name(&self, change: &Change) -> Name {
+        match change {
+            Change::Put(Item::Announcement(a)) => self.name_of(a.subject()),
+            _ => Name::none(),
+        }
+    }
+
+    /// What follows from a committed change for observations and for the view. The register itself
+    /// still is what it was before.
+    fn believe(&mut self, change: &Change, now: Now) {
+        let Change::Put(item) = change else { return };
+        match item {
+            Item::Peer(record) => {
+                let hash = record.fields.id.hash();
+                if self.register.member(hash).is_none() {
+                    self.view.created.insert(hash, now.wall);
+                    if !record.fields.name.is_none() {
+                        self.view.names.insert(hash, record.fields.name.clone());
+                    }
+                }
+                if hash != self.hash() && !self.view.hidden.contains_key(&hash) {
+                    self.liveness.watch(hash, Status::Suspect, None, now);
+                    self.liveness.hurry(hash, now);
+                }
+            }
+            Item::Announcement(a) => {
+                let name = self.name_of(a.subject());
+                self.view.departed.insert(a.subject(), name);
+                self.drop_traces(a.subject());
+            }
+            Item::Service(_) => {}
+        }
+    }
+
+    /// What this agent kept of a peer beside the register.
+    fn drop_traces(&mut self, hash: KeyHash) {
+        self.liveness.forget(hash);
+        self.gossip.forget(hash);
+        self.view.hidden.remove(&hash);
+        self.view.names.remove(&hash);
+        self.view.created.remove(&hash);
+        self.introduced.remove(&hash);
+        self.refused_by.remove(&hash);
+        self.reserved.remove(&hash);
+        self.outbox.remove(&hash);
+    }
+}

@@ -1,0 +1,275 @@
+//! The door: what is taken from whom, and the signed answer.
+
+use super::Node;
+use crate::core::admission;
+use crate::core::register::{BUCKETS, EntryKey, KEY_BYTES, Register, VERSION_BYTES};
+use crate::core::schedule::{Now, TokenBucket};
+use crate::domain::keys::Context;
+use crate::domain::signed::Bytes;
+use crate::domain::{Error, KeyHash, PeerId, Result};
+use crate::wire::peer::{self, Answer, Answered, Body, Frame, Message, Refusal, Standing, VERSION};
+use std::net::IpAddr;
+
+/// Unsigned refusals a second to one address, and how many addresses are remembered.
+const REFUSALS_A_SECOND: u64 = 10;
+const STRANGERS: usize = 1024;
+/// The rows of one summary, in bytes before base64.
+const MAX_SUMMARY: usize = 100 * 1024;
+
+/// What goes back to the sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// A signed frame.
+    Answer(Vec<u8>),
+    /// Unsigned: HTTP 403.
+    Stranger(Refusal),
+    /// HTTP 429.
+    TooMany,
+}
+
+/// Who sent a message, as far as this agent is concerned.
+enum Sender {
+    Member,
+    /// Hidden from the view: only announcements are read.
+    Hidden,
+    /// Departed for good: nothing is read.
+    Ended,
+    /// This agent's own key.
+    Ourselves,
+}
+
+impl Node {
+    /// One message of another agent, from this address.
+    pub fn receive(&mut self, body: &[u8], from: IpAddr, now: Now) -> Result<Inbound> {
+        self.life()?;
+        self.counters.messages_received += 1;
+        let frame: Frame = peer::read(body)?;
+        let Some(sender) = self.admit(&frame, now)? else {
+            return Ok(self.stranger("the sender is not known here", from, now));
+        };
+        let verified = frame
+            .key
+            .verify(Context::Message, &frame.payload.0, &frame.signature);
+        let message: Option<Message> = verified
+            .then(|| peer::read(&frame.payload.0).ok())
+            .flatten();
+        let id = self.life()?.id;
+        let meant = |m: &Message| m.v == VERSION && m.from.matches(&frame.key) && m.to == id;
+        let Some(message) = message.filter(meant) else {
+            return Ok(self.stranger("the message is not for this agent", from, now));
+        };
+        let record = frame.record.filter(|r| r.key == frame.key);
+        self.answer(sender, message, record, now)
+            .map(Inbound::Answer)
+    }
+
+    /// The sender's standing, or none for a stranger. An unknown sender enters with its own record
+    /// and an accepted tag; the tag is checked before any signature.
+    fn admit(&mut self, frame: &Frame, now: Now) -> Result<Option<Sender>> {
+        let life = self.life()?;
+        let hash = frame.key.hash();
+        if frame.key == life.key.public() {
+            return Ok(Some(Sender::Ourselves));
+        }
+        if life.register.ended(hash).is_some() {
+            return Ok(Some(Sender::Ended));
+        }
+        if life.register.knows(&frame.key) {
+            let hidden = life.view.hidden.contains_key(&hash);
+            return Ok(Some(if hidden {
+                Sender::Hidden
+            } else {
+                Sender::Member
+            }));
+        }
+        let Some(record) = &frame.record else {
+            return Ok(None);
+        };
+        let tagged = record.key == frame.key && record.tagged_by(&life.issues);
+        let room = admission::room(&life.register, EntryKey::Peer(hash), life.max_nodes()).is_ok();
+        let signed = || {
+            frame
+                .key
+                .verify(Context::Message, &frame.payload.0, &frame.signature)
+        };
+        if life.deactivated || !tagged || !room || !signed() {
+            return Ok(None);
+        }
+        self.take_items(vec![record.clone()], Some(hash), false, now)?;
+        let entered = self.life()?.register.knows(&frame.key);
+        Ok(entered.then_some(Sender::Member))
+    }
+
+    fn stranger(&mut self, why: &str, from: IpAddr, now: Now) -> Inbound {
+        self.counters.messages_refused += 1;
+        if self.strangers.len() >= STRANGERS && !self.strangers.contains_key(&from) {
+            self.strangers
+                .retain(|_, bucket| !bucket.is_full(now.mono_ms));
+        }
+        if self.strangers.len() >= STRANGERS && !self.strangers.contains_key(&from) {
+            return Inbound::TooMany;
+        }
+        let fresh = TokenBucket::new(REFUSALS_A_SECOND, REFUSALS_A_SECOND);
+        match self
+            .strangers
+            .entry(from)
+            .or_insert(fresh)
+            .take(now.mono_ms)
+        {
+            true => Inbound::Stranger(Refusal {
+                error: why.to_string(),
+                code: Error::Forbidden(String::new())
+                    .code()
+                    .row()
+                    .name
+                    .to_string(),
+            }),
+            false => Inbound::TooMany,
+        }
+    }
+
+    fn answer(
+        &mut self,
+        sender: Sender,
+        message: Message,
+        record: Option<crate::domain::Signed>,
+        now: Now,
+    ) -> Result<Vec<u8>> {
+        let from = message.from.hash();
+        let (standing, ended, body) = match sender {
+            Sender::Ourselves => {
+                if message.start != self.start {
+                    self.note_double();
+                }
+                (Standing::Member, Vec::new(), ack(Vec::new()))
+            }
+            Sender::Ended => {
+                let what = self.items(&[EntryKey::Ended(from)]);
+                (Standing::Ended, vec![message.from], ack(what))
+            }
+            Sender::Hidden => {
+                let ended = self.take_body(&message.body, from, true, now)?;
+                (Standing::DeletedHere, ended, ack(Vec::new()))
+            }
+            Sender::Member if self.life()?.deactivated => {
+                let ended = self.take_body(&message.body, from, true, now)?;
+                let own = EntryKey::Ended(self.life()?.hash());
+                (Standing::Deactivated, ended, ack(self.items(&[own])))
+            }
+            Sender::Member => {
+                if let Some(record) = record {
+                    self.take_items(vec![record], Some(from), false, now)?;
+                }
+                let ended = self.take_body(&message.body, from, false, now)?;
+                (Standing::Member, ended, self.reply_to(&message, from))
+            }
+        };
+        self.sign_answer(&message, standing, ended, body)
+    }
+
+    /// Takes the items of a message; gives the subjects whose end is final here now.
+    fn take_body(
+        &mut self,
+        body: &Body,
+        from: KeyHash,
+        only_ends: bool,
+        now: Now,
+    ) -> Result<Vec<PeerId>> {
+        let items = match body {
+            Body::Beat { items } | Body::Delta { items, .. } => items.clone(),
+            Body::Digest { .. } => Vec::new(),
+        };
+        Ok(self.take_items(items, Some(from), only_ends, now)?.ended)
+    }
+
+    fn reply_to(&mut self, message: &Message, from: KeyHash) -> Answered {
+        let Some(life) = &mut self.life else {
+            return ack(Vec::new());
+        };
+        match &message.body {
+            Body::Beat { .. } => {
+                let keys = life.gossip.take_news(from);
+                ack(self.items(&keys))
+            }
+            Body::Digest { buckets } => {
+                let turn = usize::from(message.nonce[0]);
+                summary(&life.register, &buckets.0, turn)
+            }
+            Body::Delta { want, .. } => {
+                let keys: Vec<EntryKey> = want
+                    .0
+                    .chunks_exact(KEY_BYTES)
+                    .filter_map(|k| EntryKey::from_bytes(k.first_chunk()?))
+                    .collect();
+                let items = self.items(&keys);
+                Answered::Delta {
+                    more: items.len() < keys.len(),
+                    items,
+                }
+            }
+        }
+    }
+
+    fn sign_answer(
+        &mut self,
+        message: &Message,
+        standing: Standing,
+        ended: Vec<PeerId>,
+        body: Answered,
+    ) -> Result<Vec<u8>> {
+        let life = self.life()?;
+        let answer = Answer {
+            v: VERSION,
+            from: life.id,
+            to: message.from,
+            nonce: message.nonce,
+            start: self.start,
+            hash: life.register.hash(),
+            standing,
+            ended,
+            body,
+        };
+        let payload = peer::to_bytes(&answer);
+        Ok(peer::to_bytes(&Frame {
+            key: life.key.public(),
+            signature: life.key.sign(Context::Answer, &payload),
+            payload: Bytes(payload),
+            record: None,
+        }))
+    }
+}
+
+fn ack(items: Vec<crate::domain::Signed>) -> Answered {
+    Answered::Ack { items }
+}
+
+/// The rows of the buckets that differ, beginning at a random one, so that a bucket that cannot be
+/// brought into agreement does not stand before the others for ever.
+fn summary(register: &Register, theirs: &[u8], turn: usize) -> Answered {
+    let ours = register.digest();
+    let differs = |b: &usize| {
+        let at = b * VERSION_BYTES..(b + 1) * VERSION_BYTES;
+        theirs.get(at.clone()) != ours.get(at)
+    };
+    let mut buckets = Vec::new();
+    let mut entries = Vec::new();
+    let mut more = false;
+    for bucket in (0..BUCKETS).map(|b| (b + turn) % BUCKETS).filter(differs) {
+        if entries.len() >= MAX_SUMMARY {
+            more = true;
+            break;
+        }
+        // There are 256 buckets.
+        let bucket = bucket as u8;
+        buckets.push(bucket);
+        for (key, version) in register.bucket(bucket) {
+            entries.extend(key.to_bytes());
+            entries.extend(version);
+        }
+    }
+    Answered::Summary {
+        buckets: Bytes(buckets),
+        entries: Bytes(entries),
+        more,
+    }
+}

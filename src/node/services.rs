@@ -1,0 +1,180 @@
+//! Services: records of intent that the cluster shares. Their status is computed, never stored.
+
+use super::{Life, Node};
+use crate::core::register::Item;
+use crate::core::schedule::Now;
+use crate::domain::service::ServiceFields;
+use crate::domain::{Error, Name, PeerId, Result, ServiceId, ServiceRecord, Transport};
+use crate::wire::operator::Service;
+use crate::wire::peer::VERSION;
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewService {
+    /// The local peer if none.
+    pub source: Option<PeerId>,
+    pub target: PeerId,
+    pub transport: Transport,
+    pub name: Name,
+}
+
+impl Node {
+    /// Oldest first.
+    pub fn services(&self, source: Option<PeerId>, target: Option<PeerId>) -> Result<Vec<Service>> {
+        let life = self.life()?;
+        let wanted = |s: &&ServiceRecord| {
+            source.is_none_or(|id| s.fields.source.hash() == id.hash())
+                && target.is_none_or(|id| s.fields.target.hash() == id.hash())
+        };
+        let mut found: Vec<Service> = life
+            .register
+            .services()
+            .filter(wanted)
+            .map(|s| life.service(s))
+            .collect();
+        found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(found)
+    }
+
+    pub fn service(&self, id: ServiceId) -> Result<Service> {
+        let life = self.life()?;
+        life.stored_service(id).map(|s| life.service(s))
+    }
+
+    pub fn create_service(&mut self, new: NewService, now: Now) -> Result<Service> {
+        let random = self.random::<10>();
+        let life = self.writable(now)?;
+        let source = new.source.unwrap_or(life.id);
+        for end in [source, new.target] {
+            if !life.takes_part(end.hash()) || life.register.id_of(end.hash()) != Some(end) {
+                return Err(Error::NotFound("peer"));
+            }
+        }
+        if source == new.target {
+            return Err(Error::Invalid(
+                "source_peer_id and target_peer_id are the same peer".into(),
+            ));
+        }
+        let limit = life.license().terms.max_services;
+        if life.register.services().count() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            return Err(Error::ServiceLimit(limit));
+        }
+        let fields = ServiceFields {
+            v: VERSION,
+            id: ServiceId::from_parts(u64::try_from(now.wall.0).unwrap_or(0), random),
+            source,
+            target: new.target,
+            transport: new.transport,
+            name: new.name,
+            created_at: crate::domain::Timestamp(now.wall.seconds() * 1000),
+            version: 1,
+            deleted: false,
+            editor: life.id,
+            editor_key: life.key.public(),
+        };
+        self.edit(fields, now)
+    }
+
+    /// The ends cannot be changed.
+    pub fn update_service(
+        &mut self,
+        id: ServiceId,
+        name: Option<Name>,
+        transport: Option<Transport>,
+        now: Now,
+    ) -> Result<Service> {
+        let mut fields = self.writable(now)?.stored_service(id)?.fields.clone();
+        fields.name = name.unwrap_or(fields.name);
+        fields.transport = transport.unwrap_or(fields.transport);
+        self.edit(fields.next(), now)
+    }
+
+    /// Final, and free of the license's dates.
+    pub fn delete_service(&mut self, id: ServiceId, now: Now) -> Result<()> {
+        let mut fields = self.active()?.stored_service(id)?.fields.clone();
+        fields.deleted = true;
+        self.edit(fields.next(), now).map(drop)
+    }
+
+    /// Signs, stores and tells everyone.
+    fn edit(&mut self, mut fields: ServiceFields, now: Now) -> Result<Service> {
+        let life = self.active()?;
+        (fields.editor, fields.editor_key) = (life.id, life.key.public());
+        let record = ServiceRecord::seal(fields, &life.key, &life.issues);
+        let shown = life.service(&record);
+        let room = crate::core::admission::room(
+            &life.register,
+            Item::Service(record.clone()).key(),
+            life.max_nodes(),
+        );
+        if room.is_err() {
+            return Err(Error::ServiceLimit(life.license().terms.max_services));
+        }
+        let change = life.register.consider(&Item::Service(record));
+        let fanout = crate::core::gossip::AUTHOR_FANOUT;
+        self.commit_changes(change.into_iter().collect(), None, now, fanout, None)?;
+        Ok(shown)
+    }
+}
+
+impl ServiceFields {
+    /// The stored version plus one. A version at its end stays there: the bytes decide then.
+    fn next(mut self) -> ServiceFields {
+        self.version = (self.version + 1).min(crate::domain::peer::MAX_INCARNATION);
+        self
+    }
+}
+
+impl Life {
+    fn stored_service(&self, id: ServiceId) -> Result<&ServiceRecord> {
+        let stored = self.register.service(id).filter(|s| !s.fields.deleted);
+        stored.ok_or(Error::NotFound("service"))
+    }
+
+    fn service(&self, record: &ServiceRecord) -> Service {
+        let f = &record.fields;
+        let reason = self.inactive_reason(f);
+        Service {
+            id: f.id.to_string(),
+            name: f.name.to_string(),
+            source_peer_id: f.source.to_string(),
+            target_peer_id: f.target.to_string(),
+            transport_type: f.transport.as_str().to_string(),
+            status: if reason.is_none() {
+                "active"
+            } else {
+                "inactive"
+            }
+            .to_string(),
+            inactive_reason: reason,
+            created_at: f.created_at,
+            version: f.version,
+            source_name: self.end_name(f.source),
+            target_name: self.end_name(f.target),
+        }
+    }
+
+    fn inactive_reason(&self, f: &ServiceFields) -> Option<String> {
+        let away = |id: PeerId| !self.takes_part(id.hash());
+        match (away(f.source), away(f.target)) {
+            (false, false) => None,
+            (true, false) => Some(format!("source peer {} is not a member", f.source)),
+            (false, true) => Some(format!("target peer {} is not a member", f.target)),
+            (true, true) => Some("neither peer is a member".to_string()),
+        }
+    }
+
+    /// An end by its name, or its id where it has none.
+    fn end_name(&self, id: PeerId) -> String {
+        let name = self.name_of(id.hash());
+        let shown = if name.is_none() {
+            id.to_string()
+        } else {
+            name.to_string()
+        };
+        match self.takes_part(id.hash()) {
+            true => shown,
+            false => format!("{shown} (departed)"),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What agents say to each other, under `POST /v1/gossip/`.
+//!
+//! A `Frame` carries exact signed bytes; what is inside is a `Message` or an `Answer`. Unknown fields
+//! of a later minor version are ignored inside signed bytes, and only there.
+
+use crate::domain::issue::{Proof, proof_text};
+use crate::domain::signed::Bytes;
+use crate::domain::{
+    Address, Error, IssueId, PeerId, PublicKey, Result, Signature, Signed, strict,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The largest body between agents, in bytes.
+pub const MAX_MESSAGE: usize = 256 * 1024;
+/// How many bytes of records (before base64) one message carries at most; the rest follows.
+pub const MAX_ITEMS_BYTES: usize = 120 * 1024;
+/// The version of the protocol. Another major version is refused.
+pub const VERSION: u32 = 1;
+
+pub const MESSAGE_PATH: &str = "/v1/gossip/message";
+pub const HANDSHAKE_PATH: &str = "/v1/gossip/handshake";
+
+/// Exact signed bytes with their signer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frame {
+    pub key: PublicKey,
+    pub payload: Bytes,
+    pub signature: Signature,
+    /// The sender's own record, for a receiver that may not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Signed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub v: u32,
+    pub from: PeerId,
+    pub to: PeerId,
+    #[serde(with = "proof_text")]
+    pub nonce: [u8; 32],
+    /// The sender's start number.
+    pub start: u64,
+    /// The hash of the sender's register.
+    #[serde(with = "proof_text")]
+    pub hash: [u8; 32],
+    pub body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// A probe, with whatever news there is.
+    Beat { items: Vec<Signed> },
+    /// The first half of an exchange: one 8-byte hash for each bucket of ids.
+    Digest { buckets: Bytes },
+    /// The second half: what the other side lacks, and the keys of what this side lacks.
+    Delta {
+        items: Vec<Signed>,
+        want: Bytes,
+        more: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The sender is a member here.
+    Member,
+    /// The sender is deleted from this agent's view; only its announcements are read.
+    DeletedHere,
+    /// This agent has removed itself; only announcements are read.
+    Deactivated,
+    /// The sender has departed for good; the answer carries what ended it, and nothing was read.
+    Ended,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    pub v: u32,
+    pub from: PeerId,
+    pub to: PeerId,
+    /// The nonce of the message that this answers.
+    #[serde(with = "proof_text")]
+    pub nonce: [u8; 32],
+    pub start: u64,
+    #[serde(with = "proof_text")]
+    pub hash: [u8; 32],
+    pub standing: Standing,
+    /// The subjects of the announcements in the message that are final here now.
+    pub ended: Vec<PeerId>,
+    pub body: Answered,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Answered {
+    Ack {
+        items: Vec<Signed>,
+    },
+    /// For the buckets that differ: their numbers, and a row for each entry in them.
+    Summary {
+        buckets: Bytes,
+        entries: Bytes,
+        more: bool,
+    },
+    Delta {
+        items: Vec<Signed>,
+        more: bool,
+    },
+}
+
+/// What a stranger gets: unsigned, and worth nothing as evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub error: String,
+    pub code: String,
+}
+
+// The handshake.
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Handshake {
+    Hello(Hello),
+    Proof(Box<InitiatorProof>),
+    CallBack(CallBack),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    pub v: u32,
+    pub key: PublicKey,
+    pub license_id: String,
+    /// The issues that the initiator holds.
+    pub issues: Vec<IssueId>,
+    #[serde(with = "proof_text")]
+    pub challenge: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    pub v: u32,
+    pub id: PeerId,
+    pub key: PublicKey,
+    pub issue: IssueId,
+    /// Opaque to the initiator: the responder keeps nothing and knows it again by its own MAC.
+    pub challenge: Bytes,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitiatorProof {
+    pub v: u32,
+    pub issue: IssueId,
+    #[serde(with = "proof_text")]
+    pub hello_challenge: [u8; 32],
+    pub challenge: Bytes,
+    pub record: Signed,
+    /// The address at which the initiator reached the responder.
+    pub dialled: Address,
+    /// The identities of the initiator's register: 10 bytes each.
+    pub members: Bytes,
+    pub max_nodes: u32,
+    #[serde(with = "proof_text")]
+    pub proof: Proof,
+    pub signature: Signature,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    pub record: Signed,
+    #[serde(with = "proof_text")]
+    pub proof: Proof,
+    pub signature: Signature,
+}
+
+/// The responder's own request to the address that the initiator advertises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallBack {
+    #[serde(with = "proof_text")]
+    pub hello_challenge: [u8; 32],
+    #[serde(with = "proof_text")]
+    pub nonce: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledBack {
+    pub signature: Signature,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum HandshakeAnswer {
+    Challenge(Challenge),
+    Welcome(Box<Welcome>),
+    CalledBack(CalledBack),
+    Refused { why: Refused },
+}
+
+/// Why a responder will not. Unsigned: the initiator only reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refused {
+    Version { v: u32 },
+    NotBootstrapped,
+    LicenseMismatch { license_id: String },
+    NoCommonIssue,
+    BadProof,
+    Deactivated { peer_id: PeerId },
+    InitiatorEnded { announcement: Box<Signed> },
+    DeletedHere,
+    NodeLimit { limit: u32 },
+    CallBack { why: String },
+    TooMany,
+    Overloaded,
+}
+
+/// What both sides sign and prove: everything that was said, under each one's role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transcript<'a> {
+    pub v: u32,
+    pub role: &'static str,
+    #[serde(with = "proof_text")]
+    pub hello_challenge: [u8; 32],
+    pub challenge: &'a Bytes,
+    pub issue: IssueId,
+    pub initiator_key: PublicKey,
+    pub responder_key: PublicKey,
+    pub initiator_record: [u8; 32],
+    /// Absent from what the initiator proves: it has not seen it yet.
+    pub responder_record: Option<[u8; 32]>,
+    pub dialled: &'a Address,
+    pub members: &'a Bytes,
+    pub max_nodes: u32,
+}
+
+impl Transcript<'_> {
+    pub fn bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+}
+
+/// Serializes one of these shapes.
+pub fn to_bytes(shape: &impl Serialize) -> Vec<u8> {
+    // Plain structs of strings, numbers and lists always serialize.
+    serde_json::to_vec(shape).expect("a plain struct serializes")
+}
+
+/// Reads the outer shape of a message: bounded, and no key twice.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err(Error::PayloadTooLarge(MAX_MESSAGE));
+    }
+    strict::from_slice(bytes, "invalid message")
+}
