@@ -4,8 +4,20 @@
 //! Invariant: whatever bytes arrive, memory, threads and descriptors stay within the limits given at
 //! the start, and a well-formed request of another client is answered.
 
+mod answer;
+mod book;
+mod chunks;
 pub mod client;
+mod connection;
+mod head;
+mod limits;
+pub mod local;
+mod peer;
+mod resolver;
 pub mod server;
+#[cfg(test)]
+mod tests;
+mod throttle;
 
 use std::net::IpAddr;
 
