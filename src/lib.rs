@@ -48,6 +48,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod cli;
 pub mod core;
 pub mod domain;
 pub mod node;
