@@ -19,7 +19,7 @@ const HANDOVER: Duration = Duration::from_secs(1);
 pub(super) enum Phase {
     /// Between requests: may be closed for a newcomer, and at once when the server stops.
     Idle,
-    /// Waits for its client in the middle of something: may be closed for a newcomer.
+    /// Waits for its client in the middle of a request or an answer: may be closed for a newcomer.
     Waiting,
     /// Its request is being answered: left alone.
     Working,
