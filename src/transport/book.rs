@@ -255,8 +255,10 @@ impl Guest {
         if entry.evicted || (stopping && phase == Phase::Idle) {
             return false;
         }
-        entry.phase = phase;
-        entry.since = turn;
+        if entry.phase != phase {
+            entry.phase = phase;
+            entry.since = turn;
+        }
         true
     }
 

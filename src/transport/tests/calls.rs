@@ -59,7 +59,7 @@ fn refusals_are_answers() {
     let house = house(short());
     let mut post = request(house.address, "/tiny");
     post.method = "POST".into();
-    post.body = Some(vec![b'x'; 300]);
+    post.body = Some(vec![b'x'; 300_000]);
     assert_eq!(Caller::new().call(&post).unwrap().status, 413);
     let panics = Caller::new()
         .call(&request(house.address, "/panic"))
