@@ -354,6 +354,7 @@ fn a_panic_is_an_answer() {
             (answer.status, &*answer.body),
             (500, "{\"code\":\"INTERNAL\"}")
         );
+        assert!(answer.head.contains("\r\nConnection: close\r\n"));
         assert!(client.ends());
     }
     house.check_alive();
