@@ -19,34 +19,8 @@ pub struct Local {
     pub deactivated: bool,
 }
 
-/// What is stored of a set of credentials. No `Debug`: the hash stands for the secret.
-#[derive(Clone)]
-pub struct CredentialRow {
-    /// SHA-256 of the secret's text.
-    pub secret_hash: [u8; 32],
-    pub scopes: Scopes,
-    pub name: String,
-}
-
-/// The answer to `/readyz`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
-    /// Ready, with a detail that an operator may want to know: `isolated`, `duplicate_identity`.
-    Ready(Option<&'static str>),
-    /// Not ready, and why.
-    NotReady(&'static str),
-}
-
-/// A service to be created. Its ends differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewService {
-    /// None is the local peer.
-    pub source: Option<PeerId>,
-    pub target: PeerId,
-    pub transport: Transport,
-    /// None where the caller gave no name.
-    pub name: Name,
-}
+pub use crate::node::{NewService, Readiness};
+pub use crate::store::CredentialRow;
 
 /// The agent as the API sees it. A call may block for as long as its contract says (`add_peer` 10 s,
 /// `remove_self` 2 s), and is made from many threads at once.

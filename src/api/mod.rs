@@ -20,6 +20,7 @@ mod gossip;
 mod health;
 mod jwt;
 mod license;
+pub mod live;
 mod oauth;
 mod peers;
 mod reply;

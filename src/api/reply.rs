@@ -35,6 +35,15 @@ pub fn json(status: u16, body: &impl Serialize) -> Reply {
     }
 }
 
+/// Bytes that are JSON already.
+pub fn raw_json(status: u16, body: Vec<u8>) -> Reply {
+    Reply {
+        status,
+        headers: Vec::new(),
+        body,
+    }
+}
+
 /// The error body, and the header that its status asks for.
 pub fn error(error: &Error) -> Reply {
     let row = error.code().row();

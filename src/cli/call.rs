@@ -195,10 +195,17 @@ impl<'a> Agent<'a> {
         self.read(answer)
     }
 
+    /// The hints of the table speak of some URL; here it is known which.
+    fn with_url(&self, fail: Fail) -> Fail {
+        let url = format!("--url {}", self.url.text());
+        let hint = fail.hint.map(|hint| hint.replace("--url URL", &url));
+        Fail { hint, ..fail }
+    }
+
     fn refusal(&self, answer: &Answer) -> Fail {
         if let Ok(body) = serde_json::from_slice::<ErrorBody>(&answer.body) {
             return match Code::parse(&body.code) {
-                Some(code) => Fail::answered(code.row(), body.error),
+                Some(code) => self.with_url(Fail::answered(code.row(), body.error)),
                 // A code of a later version: its status says enough for an exit code.
                 None => Fail::new(exit_of_status(answer.status), body.error),
             };

@@ -174,7 +174,8 @@ impl Session {
     fn show_all(&self, command: impl Fn(&Agent) -> Outcome<Report>) -> Outcome<()> {
         let contexts = self.file()?.read()?;
         if contexts.contexts.is_empty() {
-            return Err(no_current(&contexts));
+            let hint = no_current(&contexts).hint.unwrap_or_default();
+            return Err(Fail::config("no contexts are saved").hint(hint));
         }
         let mut results = Vec::new();
         for context in &contexts.contexts {
