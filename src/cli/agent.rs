@@ -6,11 +6,9 @@ use super::output::{self, Report, View};
 use super::plug::{self, ResetFacts, Settings};
 use super::prompt;
 use super::session::Session;
+use crate::agent::{DEFAULT_DATA_DIR, DEFAULT_ISSUERS, DEFAULT_LISTEN, DEFAULT_LOG_LEVEL};
 use crate::domain::{Address, Customer};
 use std::path::PathBuf;
-
-const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
-const DEFAULT_DATA_DIR: &str = "/var/lib/arctic";
 
 pub fn run(session: &Session, what: AgentWhat) -> Outcome<()> {
     session.only_one()?;
@@ -45,7 +43,7 @@ fn settings(args: AgentRun, env: impl Fn(&str) -> Option<String>) -> Outcome<Set
         issuers: args
             .issuers
             .or_else(|| path("ARCTIC_ISSUERS"))
-            .unwrap_or_else(|| or_default(super::issuer::DEFAULT_ISSUERS)),
+            .unwrap_or_else(|| or_default(DEFAULT_ISSUERS)),
         customer: match args.customer {
             Some(customer) => Some(customer),
             None => parsed(
@@ -73,7 +71,7 @@ fn parsed<T>(
 
 fn log_level(word: Option<String>) -> Outcome<log::LevelFilter> {
     let Some(word) = word else {
-        return Ok(log::LevelFilter::Info);
+        return Ok(DEFAULT_LOG_LEVEL);
     };
     word.parse().map_err(|_| {
         Fail::usage(format!(

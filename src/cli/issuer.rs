@@ -4,6 +4,7 @@ use super::args::{LicenseIssue, LicenseKeygen, LicenseVerify};
 use super::fail::{Fail, Outcome};
 use super::output::{self, Cell, Report, View};
 use super::session::{Session, read_bounded, read_secret};
+use crate::agent::DEFAULT_ISSUERS;
 use crate::agent::os;
 use crate::domain::license::{MAX_DOCUMENT, Terms, parse_issuers};
 use crate::domain::{License, LicenseId, PublicKey, SecretKey, Timestamp};
@@ -12,8 +13,6 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where agents and `license verify` look for the keys of trusted issuers.
-pub const DEFAULT_ISSUERS: &str = "/etc/arctic/issuers";
 /// The longest issuers file that is read, in bytes.
 const MAX_ISSUERS: u64 = 256 * 1024;
 
