@@ -82,6 +82,7 @@ fn log_level(word: Option<String>) -> Outcome<log::LevelFilter> {
 }
 
 fn reset(session: &Session, args: &AgentReset) -> Outcome<()> {
+    prompt::check_can_ask(session)?;
     let dir = args.data_dir.display();
     if !args.data_dir.is_dir() {
         return Err(Fail::failed(format!("{dir} is not a directory")));
@@ -94,7 +95,6 @@ fn reset(session: &Session, args: &AgentReset) -> Outcome<()> {
             ),
         );
     }
-    prompt::check_can_ask(session)?;
     prompt::confirm(session, &reset_question(&facts, &dir.to_string()))?;
     plug::reset(&args.data_dir).map_err(Fail::failed)?;
     session.write(Report {

@@ -233,7 +233,7 @@ fn exit_of_status(status: u16) -> Exit {
 }
 
 pub fn no_credentials() -> Fail {
-    Fail::config("no credentials for this agent").hint(
+    Fail::new(Exit::Auth, "no credentials for this agent").hint(
         "save it with 'arctic config add-peer --url URL --client-id ID --client-secret-file FILE', or give a token with --token-file",
     )
 }

@@ -118,7 +118,7 @@ fn delete(session: &Session, word: &str) -> Outcome<()> {
 
 /// After the current context is gone: which are left to choose from.
 fn no_longer_current(left: &[Context]) -> String {
-    let names: Vec<String> = left.iter().map(|c| output::clean(&c.name)).collect();
+    let names: Vec<String> = left.iter().map(called).collect();
     match names.is_empty() {
         true => "It was the current context; none is left.".into(),
         false => format!(
@@ -126,6 +126,10 @@ fn no_longer_current(left: &[Context]) -> String {
             names.join(", ")
         ),
     }
+}
+
+fn called(context: &Context) -> String {
+    output::clean(&super::peers::called(&context.name, &context.peer_id))
 }
 
 fn add(session: &Session, args: &ConfigAddPeer) -> Outcome<()> {

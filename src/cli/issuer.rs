@@ -7,7 +7,7 @@ use super::session::{Session, read_bounded, read_secret};
 use crate::agent::DEFAULT_ISSUERS;
 use crate::agent::os;
 use crate::domain::license::{MAX_DOCUMENT, Terms, parse_issuers};
-use crate::domain::{License, LicenseId, PublicKey, SecretKey, Timestamp};
+use crate::domain::{Error, License, LicenseId, PublicKey, SecretKey, Timestamp};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -92,7 +92,8 @@ fn terms(args: &LicenseIssue, previous: Option<Terms>) -> Outcome<Terms> {
         "--max-nodes",
     )?;
     if max_nodes == 0 {
-        return Err(Fail::usage("--max-nodes must be at least 1"));
+        let fault = Error::LicenseInvalid("max_nodes is 0".into());
+        return Err(unhinted(fault.into()));
     }
     Ok(Terms {
         license_id,

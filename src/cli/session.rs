@@ -250,6 +250,12 @@ fn print_side_by_side(results: Vec<(String, String, Outcome<Report>)>) -> Outcom
             Ok(report) => {
                 let table = report.view.into_table();
                 all.head = ["CONTEXT"].into_iter().chain(table.head).collect();
+                let width = all.head.len() - 1;
+                // An agent with nothing to list has answered too.
+                if table.rows.is_empty() {
+                    let empty = vec![Cell::or_dash(""); width];
+                    all.rows.push([vec![Cell::new(&name)], empty].concat());
+                }
                 for row in table.rows {
                     all.rows.push([vec![Cell::new(&name)], row].concat());
                 }
