@@ -4,7 +4,7 @@
 //! every change reads, edits and replaces the file under a lock.
 
 use super::fail::{Fail, Outcome};
-use crate::domain::{PeerId, strict};
+use crate::domain::strict;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -285,13 +285,6 @@ impl Place {
 pub fn name_for(asked: Option<&str>, agents_own: &str, peer_id: &str) -> String {
     let own = Some(agents_own).filter(|name| check_name(name).is_ok());
     asked.or(own).unwrap_or(peer_id).to_string()
-}
-
-/// An agent's peer id, as it said it. One that is none would make a context that nothing finds.
-pub fn check_peer_id(text: &str) -> Outcome<String> {
-    PeerId::parse(text)
-        .map(|id| id.to_string())
-        .map_err(|_| Fail::failed("the answer is not an arctic agent's: it has no peer id"))
 }
 
 #[cfg(test)]
