@@ -7,7 +7,7 @@ use super::session::{Session, read_bounded, read_secret};
 use crate::agent::DEFAULT_ISSUERS;
 use crate::agent::os;
 use crate::domain::license::{MAX_DOCUMENT, Terms, parse_issuers};
-use crate::domain::{License, LicenseId, PublicKey, SecretKey, Timestamp};
+use crate::domain::{Error, License, LicenseId, PublicKey, SecretKey, Timestamp};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -54,7 +54,7 @@ pub fn read_key(path: &Path) -> Outcome<SecretKey> {
 pub fn issue(session: &Session, args: &LicenseIssue) -> Outcome<()> {
     session.only_one()?;
     let key = read_key(&args.key)?;
-    let previous = args.renew.as_deref().map(|f| read_license(f)).transpose()?;
+    let previous = args.renew.as_deref().map(read_license).transpose()?;
     if let Some(previous) = &previous {
         if previous.verify(&[key.public()]).is_err() {
             output::note("Warning: the license to renew was not issued with this key.");
@@ -92,7 +92,8 @@ fn terms(args: &LicenseIssue, previous: Option<Terms>) -> Outcome<Terms> {
         "--max-nodes",
     )?;
     if max_nodes == 0 {
-        return Err(Fail::usage("--max-nodes must be at least 1"));
+        let fault = Error::LicenseInvalid("max_nodes is 0".into());
+        return Err(unhinted(fault.into()));
     }
     Ok(Terms {
         license_id,
