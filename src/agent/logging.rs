@@ -5,6 +5,9 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 use std::io::{LineWriter, Write, stderr};
 
+/// Only our own lines: the HTTP client would write whole requests at the finer levels.
+const OURS: &str = "arctic";
+
 /// Starts logging once for the process; a second call changes nothing.
 pub fn start(level: LevelFilter) {
     if std::env::var_os("JOURNAL_STREAM").is_some() {
@@ -15,6 +18,7 @@ pub fn start(level: LevelFilter) {
     }
     let config = ConfigBuilder::new()
         .set_time_format_rfc3339()
+        .add_filter_allow_str(OURS)
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off)
@@ -29,7 +33,7 @@ struct Journal {
 
 impl Log for Journal {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
+        metadata.level() <= self.level && metadata.target().starts_with(OURS)
     }
 
     fn log(&self, record: &Record<'_>) {

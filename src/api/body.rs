@@ -23,7 +23,7 @@ pub fn require_type(call: &Call, wanted: &'static str) -> Result<()> {
 /// The body as `T`. What is wrong with it is said with the field's name.
 pub fn read<T: DeserializeOwned>(call: &Call) -> Result<T> {
     require_type(call, JSON)?;
-    operator::read(&call.body)
+    operator::read_object(&call.body)
 }
 
 /// Refuses every field but these: the rest of the object cannot be changed.

@@ -81,3 +81,80 @@ fn base_url(host: Option<&str>) -> Result<String> {
         Err(_) => Err(Error::Invalid("the Host header is not HOST:PORT".into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Agent, Answer};
+    use super::super::samples::{call, local, token_key};
+    use super::*;
+
+    fn metadata_at(agent: &Agent, host: &str) -> Answer {
+        let mut call = call("GET", "/.well-known/oauth-authorization-server");
+        call.headers = vec![("host".into(), host.into())];
+        agent.send(call)
+    }
+
+    #[test]
+    fn urls_are_those_of_the_caller() {
+        let agent = Agent::new();
+        for (host, base) in [
+            ("10.0.0.1:8080", "http://10.0.0.1:8080"),
+            ("Alice.example:8080", "http://alice.example:8080"),
+            ("[::1]:8080", "http://[::1]:8080"),
+            ("alice", "http://alice:80"),
+        ] {
+            let answer = metadata_at(&agent, host);
+            assert_eq!(answer.status, 200, "{host}");
+            assert_eq!(
+                answer.json["token_endpoint"],
+                format!("{base}/v1/oauth/token")
+            );
+            assert_eq!(
+                answer.json["jwks_uri"],
+                format!("{base}/.well-known/jwks.json")
+            );
+            assert_eq!(answer.json["issuer"], local().peer_id.to_string());
+        }
+        for host in ["", "a b", "evil/x", "u@evil:80", "http://evil", "a\"b:80"] {
+            assert_eq!(metadata_at(&agent, host).status, 400, "{host}");
+        }
+    }
+
+    #[test]
+    fn both_documents_are_one() {
+        let agent = Agent::new();
+        let one = agent.send(call("GET", "/.well-known/openid-configuration"));
+        let two = agent.send(call("GET", "/.well-known/oauth-authorization-server"));
+        assert_eq!((one.status, &one.json), (200, &two.json));
+        assert_eq!(one.json["grant_types_supported"][0], "client_credentials");
+        assert_eq!(one.json["scopes_supported"].as_array().unwrap().len(), 7);
+    }
+
+    #[test]
+    fn the_key_set_names_the_key_that_signs() {
+        let agent = Agent::new();
+        let answer = agent.send(call("GET", "/.well-known/jwks.json"));
+        let key = &answer.json["keys"][0];
+        assert_eq!(
+            (&key["kty"], &key["crv"]),
+            (&"OKP".into(), &"Ed25519".into())
+        );
+        assert_eq!((&key["use"], &key["alg"]), (&"sig".into(), &"EdDSA".into()));
+        assert_eq!(key["kid"], jwt::key_id(&token_key().public()));
+        assert_eq!(key["x"], jwt::encode(token_key().public().as_bytes()));
+    }
+
+    #[test]
+    fn before_bootstrap_there_is_no_key_and_no_issuer() {
+        let agent = Agent::new();
+        agent.state().bootstrapped = false;
+        let keys = agent.send(call("GET", "/.well-known/jwks.json"));
+        assert_eq!(
+            (keys.status, keys.json),
+            (200, serde_json::json!({"keys": []}))
+        );
+        let metadata = metadata_at(&agent, "10.0.0.1:8080");
+        assert_eq!(metadata.status, 200);
+        assert!(metadata.json.get("issuer").is_none());
+    }
+}

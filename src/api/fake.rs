@@ -155,9 +155,12 @@ impl Fake {
         let mut state = self.state();
         let id = client(state.credentials.len() as u8);
         let row = CredentialRow {
+            client_id: id,
             secret_hash: Sha256::digest(SECRET).into(),
-            scopes: Scopes::of(scopes),
             name: String::new(),
+            scopes: Scopes::of(scopes),
+            created_at: Timestamp(0),
+            last_used_at: None,
         };
         state.credentials.push((id, row));
         id

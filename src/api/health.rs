@@ -39,3 +39,47 @@ fn health(request: &Request, status: &str, reason: Option<&str>) -> Health {
         reason: reason.map(str::to_string),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Readiness;
+    use super::super::fake::{Agent, NOW};
+    use super::super::samples::call;
+    use crate::domain::Error;
+
+    #[test]
+    fn alive_whatever_the_store_does() {
+        let agent = Agent::new();
+        agent.state().bootstrapped = false;
+        let answer = agent.send(call("GET", "/livez"));
+        let expected = serde_json::json!({"status": "ok", "timestamp": NOW});
+        assert_eq!((answer.status, answer.json), (200, expected));
+    }
+
+    #[test]
+    fn readiness() {
+        let failing = Err(Error::StorageUnavailable("/a/path".into()));
+        for (readiness, status, reason) in [
+            (Ok(Readiness::Ready(None)), 200, None),
+            (
+                Ok(Readiness::Ready(Some("isolated"))),
+                200,
+                Some("isolated"),
+            ),
+            (
+                Ok(Readiness::NotReady("not bootstrapped")),
+                503,
+                Some("not bootstrapped"),
+            ),
+            (failing, 503, Some("store does not answer")),
+        ] {
+            let agent = Agent::new();
+            agent.state().readiness = readiness;
+            let answer = agent.send(call("GET", "/readyz"));
+            assert_eq!(answer.status, status);
+            assert_eq!(answer.json["reason"].as_str(), reason);
+            assert_eq!(answer.json["status"] == "ok", status == 200);
+            assert_eq!(answer.header("Retry-After").is_some(), status == 503);
+        }
+    }
+}

@@ -173,3 +173,192 @@ fn mint(backend: &dyn Backend, local: &Local, client: ClientId, scopes: &Scopes)
     };
     Ok(jwt::mint(&claims, &backend.token_key()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Agent, Answer, SECRET};
+    use super::super::samples::{call, client, local, token_key};
+    use super::*;
+    use crate::domain::Scope;
+
+    fn post(agent: &Agent, authorization: Option<&str>, body: &str) -> Answer {
+        let mut call = call("POST", "/v1/oauth/token");
+        let form = "application/x-www-form-urlencoded";
+        call.headers.push(("content-type".into(), form.into()));
+        let named = |value: &str| ("authorization".to_string(), value.to_string());
+        call.headers.extend(authorization.map(named));
+        call.body = body.as_bytes().to_vec();
+        agent.send(call)
+    }
+
+    fn form(id: &str, secret: &str) -> String {
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}")
+    }
+
+    fn good_form() -> String {
+        form(&client(0).to_string(), SECRET)
+    }
+
+    fn coded(id: &str, secret: &str) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+    }
+
+    fn fails(answer: &Answer, status: u16, error: &str) {
+        assert_eq!((answer.status, answer.error()), (status, error));
+        assert!(answer.json["error_description"].is_string());
+        assert!(answer.json.get("access_token").is_none());
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+        let challenge = answer.header("WWW-Authenticate").unwrap_or("");
+        assert_eq!(challenge.starts_with("Basic "), status == 401);
+    }
+
+    #[test]
+    fn a_good_client_gets_a_token_that_works() {
+        let agent = Agent::new();
+        let answer = post(&agent, None, &good_form());
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        assert_eq!(answer.json["token_type"], "Bearer");
+        assert_eq!(answer.json["expires_in"], 3600);
+        assert_eq!(answer.json["scope"], "urn:tillered:arctic:admin");
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+        assert_eq!(agent.state().asked, [format!("used {}", client(0))]);
+        let token = answer.json["access_token"].as_str().unwrap();
+        let claims = jwt::verify(token, &token_key().public()).unwrap();
+        assert_eq!((claims.iss, claims.sub), (local().peer_id, client(0)));
+        assert_eq!(claims.exp - claims.iat, 3600);
+        assert_eq!(agent.call("GET", "/v1/license", token, "").status, 200);
+        let again = post(&agent, None, &good_form());
+        assert_ne!(again.json["access_token"], answer.json["access_token"]);
+    }
+
+    #[test]
+    fn basic_does_as_well_encoded_or_not() {
+        let agent = Agent::new();
+        let id = client(0).to_string();
+        let grant = "grant_type=client_credentials";
+        let percent = SECRET.replace('-', "%2D").replace('_', "%5f");
+        for header in [
+            coded(&id, SECRET),
+            coded(&id, &percent),
+            coded(&id, SECRET).replacen("Basic", "bASIC", 1),
+        ] {
+            assert_eq!(post(&agent, Some(&header), grant).status, 200, "{header}");
+        }
+        let beside = format!("{grant}&client_id={id}");
+        assert_eq!(post(&agent, Some(&coded(&id, SECRET)), &beside).status, 200);
+    }
+
+    #[test]
+    fn two_ways_at_once_are_refused() {
+        let agent = Agent::new();
+        let header = coded(&client(0).to_string(), SECRET);
+        fails(
+            &post(&agent, Some(&header), &good_form()),
+            400,
+            "invalid_request",
+        );
+        let other = format!("grant_type=client_credentials&client_id={}", client(1));
+        fails(&post(&agent, Some(&header), &other), 400, "invalid_request");
+    }
+
+    #[test]
+    fn wrong_clients_all_look_alike() {
+        let agent = Agent::new();
+        let id = client(0).to_string();
+        let mut bodies = Vec::new();
+        for body in [
+            form(&id, "sec_wrong"),
+            form(&client(5).to_string(), SECRET),
+            form("nonsense", SECRET),
+            form(&id, ""),
+            form("", SECRET),
+            "grant_type=client_credentials".to_string(),
+        ] {
+            let answer = post(&agent, None, &body);
+            fails(&answer, 401, "invalid_client");
+            bodies.push(answer.json);
+        }
+        assert!(bodies.iter().all(|body| *body == bodies[0]));
+        for header in [
+            coded(&id, "wrong"),
+            coded(&id, "%zz"),
+            "Basic".into(),
+            "Basic !".into(),
+            "Bearer x".into(),
+            format!("Basic {}", STANDARD.encode("no colon")),
+            format!("Basic {}", STANDARD.encode([0xff, b':'])),
+        ] {
+            let answer = post(&agent, Some(&header), "grant_type=client_credentials");
+            fails(&answer, 401, "invalid_client");
+        }
+        assert!(agent.state().asked.is_empty());
+    }
+
+    #[test]
+    fn malformed_requests() {
+        let agent = Agent::new();
+        let good = good_form();
+        for body in [
+            String::new(),
+            good.replace("grant_type=client_credentials&", ""),
+            good.replace("client_credentials", ""),
+            format!("{good}&grant_type=client_credentials"),
+            format!("{good}&scope=admin&scope=admin"),
+            format!("{good}&x=%"),
+        ] {
+            fails(&post(&agent, None, &body), 400, "invalid_request");
+        }
+        for kind in ["password", "authorization_code", "CLIENT_CREDENTIALS"] {
+            let body = good.replace("client_credentials", kind);
+            fails(&post(&agent, None, &body), 400, "unsupported_grant_type");
+        }
+        assert_eq!(
+            post(&agent, None, &format!("{good}&resource=x")).status,
+            200
+        );
+        assert!(!agent.state().asked.is_empty());
+    }
+
+    #[test]
+    fn scopes_are_narrowed_and_never_widened() {
+        let agent = Agent::new();
+        agent.token_with(&[Scope::PeersRead, Scope::ServicesRead]);
+        let ask = |scope: &str| {
+            let body = form(&client(1).to_string(), SECRET);
+            post(&agent, None, &format!("{body}&scope={scope}"))
+        };
+        let urn = "urn:tillered:arctic:peers.read";
+        assert_eq!(ask("peers.read").json["scope"], urn);
+        assert_eq!(ask(urn).json["scope"], urn);
+        assert_eq!(
+            ask("").json["scope"],
+            format!("{urn} urn:tillered:arctic:services.read")
+        );
+        for bad in ["admin", "peers.read+peers.write", "everything", "+"] {
+            fails(&ask(bad), 400, "invalid_scope");
+        }
+        let admin = post(&agent, None, &format!("{}&scope=peers.read", good_form()));
+        assert_eq!(admin.json["scope"], urn);
+        let token = admin.json["access_token"].as_str().unwrap();
+        assert_eq!(agent.call("GET", "/v1/license", token, "").status, 403);
+    }
+
+    #[test]
+    fn only_a_form_is_read_and_only_once_bootstrapped() {
+        let agent = Agent::new();
+        let mut json = call("POST", "/v1/oauth/token");
+        json.headers
+            .push(("content-type".into(), "application/json".into()));
+        json.body = b"{}".to_vec();
+        let answer = agent.send(json);
+        assert_eq!(
+            (answer.status, answer.code()),
+            (415, "UNSUPPORTED_MEDIA_TYPE")
+        );
+        agent.state().deactivated = true;
+        assert_eq!(post(&agent, None, &good_form()).status, 200);
+        agent.state().bootstrapped = false;
+        let answer = post(&agent, None, &good_form());
+        assert_eq!((answer.status, answer.code()), (409, "NOT_BOOTSTRAPPED"));
+    }
+}

@@ -1,5 +1,6 @@
 //! Values for the tests of this floor.
 
+use super::route::Route;
 use super::{Local, NewService};
 use crate::domain::license::{Customer, Terms};
 use crate::domain::{
@@ -109,4 +110,14 @@ pub fn license_body() -> LicenseBody {
         over_limit: false,
         fingerprint: terms.fingerprint_text(),
     }
+}
+
+/// A path that this row means.
+pub fn path_of(route: &Route) -> String {
+    route
+        .path
+        .replace("{peer}", &peer_id(2).to_string())
+        .replace("{service}", &service_id().to_string())
+        .replace("{client}", &client(77).to_string())
+        .replace('*', "message")
 }

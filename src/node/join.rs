@@ -2,6 +2,7 @@
 
 use super::{Life, Node};
 use crate::core::gossip::AUTHOR_FANOUT;
+use crate::core::liveness::Status;
 use crate::core::register::Item;
 use crate::core::schedule::Now;
 use crate::core::{admission, handshake};
@@ -347,12 +348,11 @@ impl Node {
         if self.active()?.register.ended(hash).is_some() {
             return Err(Error::Handshake(HandshakeFault::Removed(id.to_string())));
         }
-        self.show(hash)?;
+        self.lift_deletion(hash, now)?;
         let item = Item::Peer(record);
         let change = self.active()?.register.consider(&item);
         self.commit_changes(change.into_iter().collect(), None, now, AUTHOR_FANOUT, None)?;
         self.name_added(hash, name)?;
-        self.watch_again(hash, now);
         self.greet(hash, now)?;
         let peer = self.peer(self.active()?.register.id_of(hash).ok_or(fault)?)?;
         match &prepared.known {
@@ -388,14 +388,15 @@ impl Node {
             .flatten()
     }
 
-    /// Only `peers add` lifts a local deletion.
-    fn show(&mut self, hash: KeyHash) -> Result<()> {
-        let life = self.active()?;
-        if life.view.hidden.contains_key(&hash) {
+    /// Only `peers add` lifts a local deletion. The peer is watched again.
+    pub fn lift_deletion(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        if self.active()?.view.hidden.contains_key(&hash) {
             self.store.write(|tx| tx.unhide(hash))?;
         }
-        if let Some(life) = &mut self.life {
-            life.view.hidden.remove(&hash);
+        let life = self.life.as_mut().ok_or(Error::NotBootstrapped)?;
+        life.view.hidden.remove(&hash);
+        if life.register.member(hash).is_some() {
+            life.liveness.watch(hash, Status::Suspect, None, now);
         }
         Ok(())
     }
@@ -409,14 +410,6 @@ impl Node {
             life.view.names.insert(hash, name.clone());
         }
         Ok(())
-    }
-
-    /// A peer that was hidden is not watched; a stored record alone does not change that.
-    fn watch_again(&mut self, hash: KeyHash, now: Now) {
-        if let Some(life) = &mut self.life {
-            life.liveness
-                .watch(hash, crate::core::liveness::Status::Suspect, None, now);
-        }
     }
 
     /// The initiator is called back: it signs that it is who it says.

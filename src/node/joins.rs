@@ -391,7 +391,21 @@ fn conclude(
             port.with(move |node, now| node.conclude(&prepared, &welcome, &name, now))?
         }
         other => {
-            port.with(move |node, _| node.release(hash))?;
+            let deleted_there = matches!(
+                &other,
+                HandshakeAnswer::Refused {
+                    why: Refused::DeletedHere
+                }
+            );
+            port.with(move |node, now| {
+                node.release(hash);
+                // The operator wants this peer here. Were our own deletion to stand until the other
+                // side has lifted its own, two that deleted each other could never meet again.
+                match deleted_there {
+                    true => node.lift_deletion(hash, now),
+                    false => Ok(()),
+                }
+            })??;
             Err(unexpected(other, port))
         }
     }

@@ -19,7 +19,7 @@ const HANDOVER: Duration = Duration::from_secs(1);
 pub(super) enum Phase {
     /// Between requests: may be closed for a newcomer, and at once when the server stops.
     Idle,
-    /// Waits for its client in the middle of something: may be closed for a newcomer.
+    /// Waits for its client in the middle of a request or an answer: may be closed for a newcomer.
     Waiting,
     /// Its request is being answered: left alone.
     Working,
@@ -255,8 +255,10 @@ impl Guest {
         if entry.evicted || (stopping && phase == Phase::Idle) {
             return false;
         }
-        entry.phase = phase;
-        entry.since = turn;
+        if entry.phase != phase {
+            entry.phase = phase;
+            entry.since = turn;
+        }
         true
     }
 
@@ -291,5 +293,32 @@ mod tests {
         assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn the_one_that_waits_the_longest_goes_first() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = listener.local_addr().unwrap();
+        let book = Book::new(&Limits::for_connections(4));
+        let come = || {
+            let stream = Arc::new(TcpStream::connect(to).unwrap());
+            book.admit(&stream, to.ip()).unwrap()
+        };
+        let (first, second) = (come(), come());
+        // Still idle, so still the first; an answered request would begin its waiting anew.
+        assert!(first.enter(Phase::Idle));
+        book.evict_oldest();
+        assert!(!first.enter(Phase::Waiting) && second.enter(Phase::Waiting));
+        let third = come();
+        assert!(second.enter(Phase::Working) && second.enter(Phase::Idle));
+        book.evict_oldest();
+        assert!(!third.enter(Phase::Waiting) && second.enter(Phase::Working));
+        book.evict_oldest();
+        assert!(
+            second.enter(Phase::Idle),
+            "one that is being answered stays"
+        );
+        drop(first);
+        assert_eq!(book.open(), 2);
     }
 }

@@ -131,10 +131,9 @@ impl Client {
     /// Sends the request and reads the whole answer.
     pub fn call(&self, request: &Request) -> Result<Answer, CallError> {
         let until = Instant::now() + request.timeout;
-        match self.attempt(request, until, IDLE) {
+        match self.attempt(request, until) {
             Err(Failure { dead: true, .. }) if request.retry_idempotent && !dialled() => {
-                // No kept connection is young enough for an age of zero: this one is new.
-                let again = self.attempt(request, until, Duration::ZERO);
+                let again = self.attempt(request, until);
                 again.map_err(|failure| failure.error)
             }
             other => other.map_err(|failure| failure.error),
@@ -143,12 +142,7 @@ impl Client {
 
     /// One attempt, in which a panic below counts as a broken answer: what another host sends must
     /// not be able to end the thread that asked.
-    fn attempt(
-        &self,
-        request: &Request,
-        until: Instant,
-        max_idle: Duration,
-    ) -> Result<Answer, Failure> {
+    fn attempt(&self, request: &Request, until: Instant) -> Result<Answer, Failure> {
         DIALLED.set(false);
         let left = until.saturating_duration_since(Instant::now());
         let configured = self
@@ -156,7 +150,6 @@ impl Client {
             .configure_request(build(request).map_err(Failure::of)?)
             .timeout_connect(Some(request.connect_timeout.min(left)))
             .timeout_global(Some(left))
-            .max_idle_age(max_idle)
             .build();
         let answered = catch_unwind(AssertUnwindSafe(|| {
             self.run(configured, request.max_answer)

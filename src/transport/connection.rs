@@ -10,7 +10,7 @@ use super::book::{Guest, Phase};
 use super::chunks::Chunks;
 use super::head::{Framing, Head, Refusal, Scan};
 use super::limits::Limits;
-use super::peer::{Fault, FromNow, Peer};
+use super::peer::{Fault, Peer, deadline};
 use super::throttle::{Throttle, escaped};
 use super::{Call, Handler, Reply};
 use crate::domain::Error;
@@ -90,9 +90,9 @@ impl Connection<'_> {
     }
 
     fn read_head(&mut self) -> Result<Head, Fault> {
-        let deadline = self.service.limits.head.from_now();
+        let until = deadline(self.service.limits.head);
         let most = self.service.limits.head_bytes;
-        self.skip_empty_line(deadline)?;
+        self.skip_empty_line(until).map_err(|_| Fault::Gone)?;
         let mut scan = Scan::default();
         loop {
             let end = scan.end(&self.peer.buffer)?;
@@ -104,21 +104,21 @@ impl Connection<'_> {
                 self.peer.buffer.drain(..end);
                 return Ok(head);
             }
-            self.fill(deadline, "the request ends in its head")?;
+            self.fill(until, "the request ends in its head")?;
         }
     }
 
     /// One empty line before a request is ignored (RFC 9112 section 2.2): old clients send it after
     /// a body. It is no request, so a client that sends nothing else gets no answer.
-    fn skip_empty_line(&mut self, deadline: Instant) -> Result<(), Fault> {
+    fn skip_empty_line(&mut self, until: Instant) -> Result<(), Fault> {
         while self.peer.buffer == b"\r" {
-            self.peer.fill(deadline)?;
+            self.peer.fill(until)?;
         }
         if self.peer.buffer.starts_with(b"\r\n") {
             self.peer.buffer.drain(..2);
         }
         while self.peer.buffer.is_empty() {
-            self.peer.fill(deadline)?;
+            self.peer.fill(until)?;
         }
         Ok(())
     }
@@ -129,21 +129,21 @@ impl Connection<'_> {
                 return Err(Refusal::from(Error::PayloadTooLarge(limit)).into());
             }
         }
-        let deadline = self.service.limits.body.from_now();
+        let until = deadline(self.service.limits.body);
         let wants = head.framing != Framing::Length(0);
         if wants && head.expects && self.peer.buffer.is_empty() {
-            self.peer.send(CONTINUE, deadline)?;
+            self.peer.send(CONTINUE, until)?;
         }
         match head.framing {
-            Framing::Length(length) => self.read_length(length as usize, deadline),
-            Framing::Chunked => self.read_chunks(limit, deadline),
+            Framing::Length(length) => self.read_length(length as usize, until),
+            Framing::Chunked => self.read_chunks(limit, until),
         }
     }
 
     /// Memory grows with what arrives, never with what was announced.
-    fn read_length(&mut self, length: usize, deadline: Instant) -> Result<Vec<u8>, Fault> {
+    fn read_length(&mut self, length: usize, until: Instant) -> Result<Vec<u8>, Fault> {
         while self.peer.buffer.len() < length {
-            self.fill(deadline, "the request ends in its body")?;
+            self.fill(until, "the request ends in its body")?;
         }
         if length == 0 {
             return Ok(Vec::new());
@@ -152,18 +152,18 @@ impl Connection<'_> {
         Ok(std::mem::replace(&mut self.peer.buffer, rest))
     }
 
-    fn read_chunks(&mut self, limit: usize, deadline: Instant) -> Result<Vec<u8>, Fault> {
+    fn read_chunks(&mut self, limit: usize, until: Instant) -> Result<Vec<u8>, Fault> {
         let mut chunks = Chunks::new(limit);
         let mut body = Vec::new();
         while !chunks.take(&mut self.peer.buffer, &mut body)? {
-            self.fill(deadline, "the request ends in its body")?;
+            self.fill(until, "the request ends in its body")?;
         }
         Ok(body)
     }
 
     /// A client that closes in the middle of its request may still read why that was no request.
-    fn fill(&mut self, deadline: Instant, sentence: &str) -> Result<(), Fault> {
-        self.peer.fill(deadline).map_err(|fault| match fault {
+    fn fill(&mut self, until: Instant, sentence: &str) -> Result<(), Fault> {
+        self.peer.fill(until).map_err(|fault| match fault {
             Fault::Gone => Refusal::invalid(sentence).into(),
             other => other,
         })
@@ -206,7 +206,7 @@ impl Connection<'_> {
     fn send(&mut self, reply: Reply) -> Result<(), Fault> {
         self.shape.last |= self.guest.stopped().is_some();
         let bytes = print(reply, self.shape);
-        self.peer.send(&bytes, self.service.limits.write.from_now())
+        self.peer.send(&bytes, deadline(self.service.limits.write))
     }
 }
 

@@ -268,6 +268,14 @@ mod tests {
     }
 
     #[test]
+    fn only_new_clients_expect() {
+        for (minor, expects) in [(1, true), (0, false)] {
+            let text = format!("PUT / HTTP/1.{minor}\r\nHost: h\r\nExpect: 100-Continue\r\n\r\n");
+            assert_eq!(parse(&text).unwrap().expects, expects);
+        }
+    }
+
+    #[test]
     fn a_wrong_line_end_is_seen_at_once() {
         for bad in [
             "GET / HTTP/1.1\n",

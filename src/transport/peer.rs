@@ -67,7 +67,7 @@ impl<'a> Peer<'a> {
         }
         self.buffer.shrink_to(IDLE_BUFFER);
         self.enter(Phase::Idle)?;
-        self.fill(self.limits.idle.from_now())?;
+        self.fill(deadline(self.limits.idle))?;
         self.enter(Phase::Waiting)
     }
 
@@ -79,9 +79,10 @@ impl<'a> Peer<'a> {
         Ok(())
     }
 
-    /// Writes all of it. A client that lets a tick pass without taking the rest may be closed for
-    /// another one.
+    /// Writes all of it. Meanwhile the connection may be closed for another one: a client that does
+    /// not take its answer has no better right to stay than one that does not finish its request.
     pub(super) fn send(&self, mut bytes: &[u8], deadline: Instant) -> Result<(), Fault> {
+        self.enter(Phase::Waiting)?;
         loop {
             match (&*self.guest.stream).write(bytes) {
                 Ok(n) if n == bytes.len() => return Ok(()),
@@ -90,7 +91,6 @@ impl<'a> Peer<'a> {
                 Err(error) if is_tick(&error) => {}
                 Err(_) => return Err(Fault::Gone),
             }
-            self.enter(Phase::Waiting)?;
             // Also after a write that took something: a byte in each tick is no progress.
             if Instant::now() >= deadline {
                 return Err(Fault::Late);
@@ -107,9 +107,9 @@ impl<'a> Peer<'a> {
         if self.enter(Phase::Waiting).is_err() {
             return;
         }
-        let deadline = self.limits.linger.from_now();
+        let until = deadline(self.limits.linger);
         let mut waste = [0; PIECE];
-        while self.read(&mut waste, deadline).is_ok() {}
+        while self.read(&mut waste, until).is_ok() {}
     }
 
     fn read(&self, piece: &mut [u8], deadline: Instant) -> Result<usize, Fault> {
@@ -137,15 +137,9 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// A moment after now.
-pub(super) trait FromNow {
-    fn from_now(self) -> Instant;
-}
-
-impl FromNow for Duration {
-    fn from_now(self) -> Instant {
-        Instant::now() + self
-    }
+/// The deadline of something that may take this long from now on.
+pub(super) fn deadline(patience: Duration) -> Instant {
+    Instant::now() + patience
 }
 
 fn is_tick(error: &io::Error) -> bool {

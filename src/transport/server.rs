@@ -23,6 +23,8 @@ use crate::domain::Error;
 pub type Spawn =
     Arc<dyn Fn(&str, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> + Send + Sync>;
 
+/// Connections that the system keeps for the accept loop.
+const BACKLOG: i32 = 1024;
 /// The pause after a failed accept. Without descriptors the next one would fail at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection waits for a thread when there are as many as there may be.
@@ -47,6 +49,8 @@ impl Server {
     /// Listens; the error is the system's, for instance that the address is in use.
     pub fn bind(listen: impl ToSocketAddrs, limits: Limits) -> io::Result<Server> {
         let listener = TcpListener::bind(listen)?;
+        // std asks for 128: a burst of more would wait for a second try of the clients' systems.
+        rustix::net::listen(&listener, BACKLOG)?;
         Ok(Server { listener, limits })
     }
 

@@ -255,6 +255,18 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     strict::from_slice(body, "invalid JSON body").map_err(|e| name_field::<T>(body, e))
 }
 
+/// Reads a JSON object. Without this serde would take an array for a struct, its fields in order.
+pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    match first {
+        Some(b'{') | None => read(body),
+        Some(_) => {
+            let why = "invalid JSON body: not an object, {\"field\": \"value\"}";
+            Err(Error::Invalid(why.into()))
+        }
+    }
+}
+
 /// Adds the field's name to an error about a wrong type, which serde gives only a line and column:
 /// a field that alone is refused is the one that was meant.
 fn name_field<T: DeserializeOwned>(body: &[u8], error: Error) -> Error {
@@ -292,7 +304,7 @@ struct WrappedUpdate {
 
 impl UpdateLicense {
     pub fn read(body: &[u8]) -> Result<UpdateLicense> {
-        let value: Value = read(body)?;
+        let value: Value = read_object(body)?;
         if value.get("license").is_none() && value.get("forget_previous").is_none() {
             return Ok(UpdateLicense {
                 license: Some(License::parse(body)?),
@@ -321,7 +333,7 @@ impl Bootstrap {
     /// Reads either form of the body. A license inside the wrapper keeps its exactness: its own
     /// parser sees the fields as they were, duplicates having been refused before.
     pub fn read(body: &[u8]) -> Result<Bootstrap> {
-        let value: Value = read(body)?;
+        let value: Value = read_object(body)?;
         if value.get("license").is_none() {
             return Ok(Bootstrap {
                 license: License::parse(body)?,
