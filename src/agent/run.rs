@@ -237,10 +237,11 @@ fn guarded(name: &'static str, work: impl FnOnce() + Send + 'static) -> Started<
 }
 
 impl Threads {
-    /// Connections drain, then the usher, the couriers, and last the pulse, which owns the store.
+    /// The usher first: whoever waits for a handshake is answered while its connection drains. Then
+    /// the couriers, and last the pulse, which owns the store.
     fn stop(self, running: Running) {
-        running.stop(DRAIN);
         let _ = self.agent.door.try_send(Knock::Stop);
+        running.stop(DRAIN);
         let _ = self.usher.join();
         let _ = self.stop_pulse.try_send(());
         let _ = self.pulse.join();

@@ -291,7 +291,7 @@ fn credentials_are_made_listed_and_revoked() {
         "{listed}"
     );
     lab.arctic(&["credentials", "create", "--scopes", "peers"])
-        .fails(1, &["peers"]);
+        .fails(2, &["peers"]);
     let own = &alice.credentials.client_id;
     lab.arctic(&["credentials", "revoke", own, "--yes"])
         .fails(1, &["Error: cannot revoke", "Hint: "]);
@@ -365,7 +365,7 @@ fn the_issuers_tools_are_careful() {
         "--days",
     ];
     lab.arctic(&[&issue[..], &["1", "--max-nodes", "0"]].concat())
-        .fails(1, &["max_nodes"]);
+        .fails(2, &["--max-nodes"]);
     lab.arctic(&[&issue[..], &["soon", "--max-nodes", "1"]].concat())
         .fails(2, &["days"]);
     lab.arctic(&[&issue[..], &["1"]].concat())

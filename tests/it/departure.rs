@@ -59,23 +59,29 @@ fn a_deleted_peer_stays_deleted_until_it_is_added_again() {
         assert_eq!(alice.sees(&carol), "");
     }
 
-    // Deleted on both sides, only alice can lift what alice did.
-    delete(&carol, &alice);
-    carol.add(&alice).refused(
-        422,
-        "HANDSHAKE_FAILED",
-        &["that agent has deleted this one; add it from there"],
-    );
-    assert_eq!(
-        (alice.sees(&carol), carol.sees(&alice)),
-        (String::new(), String::new())
-    );
     alice.add(&carol).is(201);
     assert_eq!(alice.sees(&carol), "alive");
-    assert_eq!(
-        alice.service(&service).expect("still there")["status"],
-        "active"
-    );
+    let shown = alice.service(&service).expect("still there");
+    assert_eq!(shown["status"], "active");
+    wait_until("nobody refuses carol", SOON, || {
+        carol.get("/v1/cluster/status")["refused_by"] == json!([])
+    });
+}
+
+#[test]
+fn deletions_on_both_sides_are_lifted_from_both_sides() {
+    let lab = Lab::new();
+    let [alice, bob] = lab.cluster(["alice", "bob"]);
+    delete(&alice, &bob);
+    delete(&bob, &alice);
+    let sentence = "handshake failed: that agent has deleted this one; add it from there";
+    bob.add(&alice)
+        .refused(422, "HANDSHAKE_FAILED", &[sentence]);
+    // Bob's operator has said that alice is wanted, so the hint of the refusal leads somewhere.
+    alice.add(&bob).is(201);
+    let again = bob.add(&alice);
+    assert!([201, 409].contains(&again.status), "{again:?}");
+    all_know_all(&[&alice, &bob]);
 }
 
 #[test]
@@ -200,7 +206,10 @@ fn an_identity_without_its_database_is_itself_again() {
     assert!([201, 409].contains(&add.status), "{add:?}");
     all_know_all(&[&alice, &bob]);
     news_travels(&bob, &alice);
-    assert!(bob.peer(&old).expect("itself")["incarnation"].as_u64() >= Some(1));
+    let incarnation = |at: &Agent| at.peer(&old).expect("listed")["incarnation"].clone();
+    wait_until("both hold one record of it", SOON, || {
+        incarnation(&alice) == incarnation(&bob)
+    });
 }
 
 #[test]

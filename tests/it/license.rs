@@ -104,13 +104,14 @@ fn an_altered_license_is_refused_whatever_was_altered() {
         .is(201);
 }
 
-/// Another text of the same form: its first letter or digit after a prefix is another.
+/// Another text of the same form: the last letter or digit that has a neighbour is that neighbour.
 fn other_text(text: &str) -> String {
+    let has_neighbour = |c: char| matches!(c, '0'..='8' | 'a'..='y');
     let at = text
-        .rfind(|c: char| c.is_ascii_digit() && c != '9')
-        .expect("it has a digit");
-    let digit = char::from(text.as_bytes()[at] + 1);
-    format!("{}{digit}{}", &text[..at], &text[at + 1..])
+        .rfind(has_neighbour)
+        .expect("some letter has a neighbour");
+    let next = char::from(text.as_bytes()[at] + 1);
+    format!("{}{next}{}", &text[..at], &text[at + 1..])
 }
 
 #[test]

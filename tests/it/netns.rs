@@ -2,10 +2,10 @@
 
 use crate::harness::*;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The pair of hosts exists once at a time.
-static TURN: Mutex<()> = Mutex::new(());
+/// Each pair of hosts of this run has a number.
+static PAIRS: AtomicU32 = AtomicU32::new(0);
 
 const ADDRESSES: [&str; 2] = ["10.213.77.1", "10.213.77.2"];
 
@@ -21,9 +21,9 @@ impl Hosts {
             return None;
         }
         remove_leftovers();
-        let pid = std::process::id();
+        let (pid, pair) = (std::process::id(), PAIRS.fetch_add(1, Ordering::Relaxed));
         let hosts = Hosts {
-            names: ["a", "b"].map(|side| format!("arctic-it-{pid}-{side}")),
+            names: ["a", "b"].map(|side| format!("arctic-it-{pid}-{pair}{side}")),
         };
         for name in &hosts.names {
             let made = run(Command::new("ip").args(["netns", "add", name]));
@@ -108,7 +108,6 @@ fn remove_leftovers() {
 
 /// Bootstraps both, adds the second from the first, and holds what each calls the other.
 fn joined_across_hosts(advertise: bool, loopback_first: bool) {
-    let turn = TURN.lock();
     let Some(hosts) = Hosts::new() else { return };
     let lab = Lab::new();
     let names = ["alice", "bob"];
@@ -170,7 +169,6 @@ fn joined_across_hosts(advertise: bool, loopback_first: bool) {
             })
         });
     }
-    drop(turn);
 }
 
 #[test]

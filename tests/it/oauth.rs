@@ -108,11 +108,11 @@ fn tokens_come_by_form_and_by_basic_and_verify_against_the_jwks() {
 
     for (form, error, status) in [
         (
-            "grant_type=password".to_string(),
+            form.replace("client_credentials", "password"),
             "unsupported_grant_type",
             400,
         ),
-        ("client_id=x".to_string(), "invalid_request", 400),
+        (form.replace("grant_type", "grant"), "invalid_request", 400),
         (form.replace("sec_", "sec_x"), "invalid_client", 401),
         (form.replace("cli_", "cli_x"), "invalid_client", 401),
         (format!("{form}&scope=everything"), "invalid_scope", 400),

@@ -67,20 +67,22 @@ fn names_and_prefixes_read_and_full_ids_change() {
 fn without_a_terminal_nothing_is_asked_and_nothing_is_done() {
     let lab = Lab::new();
     let [alice, bob] = lab.cluster(["alice", "bob"]);
+    let mut idle = lab.member("idle");
+    idle.terminate();
     lab.save(&alice);
     let service = alice.serve(&bob);
     let made = lab
         .arctic(&["credentials", "create", "--scopes", "peers.read", "-j"])
         .json();
     let client = made["client_id"].as_str().expect("a client id");
-    let data = bob.data();
+    let data = idle.data();
     let data = data.to_str().expect("a plain path");
     for command in [
         &["peers", "delete", &bob.peer_id][..],
         &["peers", "remove-self"],
         &["services", "delete", &service],
         &["credentials", "revoke", client],
-        &["agent", "reset", "--data-dir", data],
+        &["agent", "reset", "--data-dir", data, "--force"],
     ] {
         lab.arctic(command).fails(2, &["--yes"]);
     }

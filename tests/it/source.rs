@@ -21,6 +21,12 @@ pub fn sources(dir: &str) -> Vec<Source> {
         .filter(|path| path.extension().is_some_and(|e| e == "rs"))
         .map(|path| Source::read(&root, &path))
         .collect();
+    let tests: Vec<String> = found.iter().flat_map(Source::test_files).collect();
+    for source in &mut found {
+        if tests.iter().any(|test| source.path.starts_with(test)) {
+            source.code.iter_mut().for_each(String::clear);
+        }
+    }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     assert!(!found.is_empty(), "no source in {dir}");
     found
@@ -71,6 +77,43 @@ impl Source {
             code,
             strings: lines(&strings),
         }
+    }
+
+    /// The beginnings of the paths of what `#[cfg(test)] mod NAME;` names here.
+    fn test_files(&self) -> Vec<String> {
+        let dir = match self.path.rsplit_once('/') {
+            Some((dir, "mod.rs")) => format!("{dir}/"),
+            Some((dir, file)) => format!("{dir}/{}/", file.trim_end_matches(".rs")),
+            None => String::new(),
+        };
+        let beside = self
+            .path
+            .rsplit_once('/')
+            .map_or(String::new(), |(dir, _)| format!("{dir}/"));
+        let mut found = Vec::new();
+        let marked = self
+            .text
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line.trim() == "#[cfg(test)]");
+        for (at, _) in marked {
+            let mut path = None;
+            for line in self.text[at + 1..].iter().map(|line| line.trim()) {
+                if let Some(given) = line.strip_prefix("#[path = \"") {
+                    path = Some(format!("{beside}{}", given.trim_end_matches("\"]")));
+                    continue;
+                }
+                let name = line.trim_start_matches("pub ").strip_prefix("mod ");
+                if let Some(name) = name.and_then(|rest| rest.strip_suffix(';')) {
+                    found.extend(path.map_or_else(
+                        || vec![format!("{dir}{name}.rs"), format!("{dir}{name}/")],
+                        |path| vec![path],
+                    ));
+                }
+                break;
+            }
+        }
+        found
     }
 
     pub fn lines(&self) -> usize {
