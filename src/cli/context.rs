@@ -342,8 +342,11 @@ mod tests {
         file.check_writable().unwrap();
         assert!(!file.path.exists());
         for id in ["1", "2"] {
-            file.change(|all| Ok(all.save(context("n", id), false)))
-                .unwrap();
+            file.change(|all| {
+                all.save(context("n", id), false);
+                Ok(())
+            })
+            .unwrap();
         }
         assert_eq!(file.read().unwrap().contexts.len(), 2);
         let mode = fs::metadata(&file.path).unwrap().permissions().mode();
@@ -366,7 +369,10 @@ mod tests {
         ] {
             fs::write(&file.path, text).unwrap();
             let fail = file
-                .change(|all| Ok(all.save(context("n", "1"), false)))
+                .change(|all| {
+                    all.save(context("n", "1"), false);
+                    Ok(())
+                })
                 .unwrap_err();
             assert_eq!(fail.exit, Exit::Config, "{text}");
             assert!(file.check_writable().is_err());
@@ -381,8 +387,11 @@ mod tests {
         fs::write(&real, r#"{"version":1,"current":null,"contexts":[]}"#).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let file = ConfigFile { path: link.clone() };
-        file.change(|all| Ok(all.save(context("n", "1"), false)))
-            .unwrap();
+        file.change(|all| {
+            all.save(context("n", "1"), false);
+            Ok(())
+        })
+        .unwrap();
         assert!(link.is_symlink() && fs::read_to_string(real).unwrap().contains("\"n\""));
     }
 

@@ -62,7 +62,7 @@ enum Machine {
         ticket: u64,
         dialled: Address,
         name: Name,
-        hello: Hello,
+        hello: Box<Hello>,
     },
     /// We sent our proof.
     Proving {
@@ -123,12 +123,12 @@ impl Joins {
             Ok(hello) => hello,
             Err(e) => return self.finish(ticket, Err(e)),
         };
-        let body = peer::to_bytes(&Handshake::Hello(hello.clone()));
+        let body = peer::to_bytes(&Handshake::Hello(Box::new(hello.clone())));
         let machine = Machine::Greeting {
             ticket,
             dialled: dialled.clone(),
             name,
-            hello,
+            hello: Box::new(hello),
         };
         self.call(machine, dialled, body, HELLO_TIMEOUT_MS, now);
     }
@@ -312,7 +312,7 @@ impl Joins {
         ticket: u64,
         dialled: Address,
         name: Name,
-        hello: Hello,
+        hello: Box<Hello>,
         outcome: CallOutcome,
         port: &mut impl Port,
         now: Now,

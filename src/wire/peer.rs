@@ -123,7 +123,7 @@ pub struct Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Handshake {
-    Hello(Hello),
+    Hello(Box<Hello>),
     Proof(Box<InitiatorProof>),
     CallBack(CallBack),
 }
