@@ -67,7 +67,7 @@ impl Node {
         self.lose_calls(now)?;
         self.drop_ended_issue(now)?;
         self.deliver(now)?;
-        if self.life()?.deactivated {
+        if self.life()?.deactivated || self.leaving {
             return Ok(());
         }
         self.probe(now);
@@ -85,7 +85,7 @@ impl Node {
         let lost = life.calls.values().map(|f| f.lost_at_ms).min();
         let owed = life.next_delivery();
         let mut deadlines: Vec<u64> = lost.into_iter().chain(owed).collect();
-        if !life.deactivated {
+        if !life.deactivated && !self.leaving {
             deadlines.push(life.liveness.next_deadline(now));
             deadlines.extend(life.gossip.next_deadline(now));
         }
@@ -170,6 +170,22 @@ impl Node {
                 self.exchange_failed(partner);
             }
         }
+    }
+
+    /// This agent stops: those who watch it are told, and hear nothing from it afterwards.
+    pub fn goodbye(&mut self, now: Now) {
+        let Some(life) = &self.life else { return };
+        let mut partners = life.partners();
+        partners.truncate(crate::core::gossip::AUTHOR_FANOUT);
+        if life.deactivated {
+            return;
+        }
+        for member in partners {
+            let keys = self.news_for(member);
+            let items = self.items(&keys);
+            self.send(member, Body::Goodbye { items }, Purpose::News, now);
+        }
+        self.leaving = true;
     }
 
     pub(super) fn exchange_failed(&mut self, partner: KeyHash) {

@@ -66,6 +66,8 @@ pub struct Node {
     outbound: Vec<Call>,
     next_call: u64,
     counters: GossipCounters,
+    /// It has said goodbye.
+    leaving: bool,
     /// Unsigned refusals to strangers, by address.
     strangers: BTreeMap<IpAddr, TokenBucket>,
 }
@@ -162,6 +164,7 @@ impl Node {
             outbound: Vec::new(),
             next_call: 0,
             counters: GossipCounters::default(),
+            leaving: false,
             strangers: BTreeMap::new(),
         };
         node.resume(key, now)?;

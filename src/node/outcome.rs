@@ -141,6 +141,17 @@ impl Node {
         Ok(())
     }
 
+    /// A signed goodbye.
+    pub(super) fn note_parted(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match life.liveness.parted(hash, now) {
+            true => self.write_status(hash),
+            false => Ok(()),
+        }
+    }
+
     /// Only transitions are written: a quiet cluster leaves the disk alone.
     fn write_status(&mut self, hash: KeyHash) -> Result<()> {
         let Some(life) = &self.life else {
@@ -151,7 +162,7 @@ impl Node {
         };
         match status {
             Status::Alive => log::info!("{} is alive", life.label(hash)),
-            Status::Suspect => {}
+            Status::Suspect => log::info!("{} said goodbye", life.label(hash)),
             Status::Unreachable => log::warn!("{} is unreachable", life.label(hash)),
         }
         self.store.write(|tx| tx.set_status(hash, status, seen))
