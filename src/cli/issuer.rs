@@ -92,8 +92,7 @@ fn terms(args: &LicenseIssue, previous: Option<Terms>) -> Outcome<Terms> {
         "--max-nodes",
     )?;
     if max_nodes == 0 {
-        let fault = Error::LicenseInvalid("max_nodes is 0".into());
-        return Err(unhinted(fault.into()));
+        return Err(Fail::usage("--max-nodes must be at least 1"));
     }
     Ok(Terms {
         license_id,
