@@ -7,7 +7,7 @@ use super::session::{Session, read_bounded, read_secret};
 use crate::agent::DEFAULT_ISSUERS;
 use crate::agent::os;
 use crate::domain::license::{MAX_DOCUMENT, Terms, parse_issuers};
-use crate::domain::{Error, License, LicenseId, PublicKey, SecretKey, Timestamp};
+use crate::domain::{License, LicenseId, PublicKey, SecretKey, Timestamp};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
