@@ -1,0 +1,169 @@
+//! The simulator: real nodes on stores in memory, one seed, one queue of events.
+//!
+//! `ARCTIC_SIM_SEEDS=N` runs so many seeds, `ARCTIC_SIM_SEED=S` one seed with its whole story.
+
+mod host;
+mod net;
+mod oracle;
+mod plan;
+mod rng;
+mod rogue;
+mod trace;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use world::World;
+
+const HOSTS: usize = 50;
+const MAX_NODES: u32 = 100;
+const SEEDS: u64 = 200;
+
+/// What a run leaves to compare and to print.
+struct Run {
+    hash: u64,
+    converged_ms: u64,
+    messages: u64,
+    events: u64,
+}
+
+fn run(seed: u64, hosts: usize) -> Run {
+    let mut world = World::new(seed, hosts, 1, MAX_NODES);
+    let faults = plan::draw(&mut world);
+    assert!(faults >= 5, "seed {seed} has {faults} faults");
+    let mut converged_ms = None;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        world.run_until(plan::HEAL_MS)?;
+        while world.now_ms < plan::END_MS {
+            let next = world.now_ms + 500;
+            world.run_until(next)?;
+            match oracle::converged(&world) {
+                Ok(()) => converged_ms = converged_ms.or(Some(world.now_ms - plan::HEAL_MS)),
+                Err(why) if converged_ms.is_some() => {
+                    return Err(format!("no longer converged: {why}"));
+                }
+                Err(why) if world.now_ms >= plan::HEAL_MS + plan::BOUND_MS => {
+                    return Err(format!("not converged in time: {why}"));
+                }
+                Err(_) => {}
+            }
+        }
+        oracle::delivered(&world)
+    }));
+    let outcome = outcome.unwrap_or_else(|panic| Err(format!("a panic: {}", said(&*panic))));
+    if let Err(why) = outcome {
+        let host = std::env::var("ARCTIC_SIM_HOST")
+            .ok()
+            .and_then(|h| h.parse().ok());
+        panic!(
+            "{}\nseed {seed}, at {} ms: {why}\nrun it again: ARCTIC_SIM_SEED={seed} cargo test --test sim one_seed -- --nocapture\n",
+            world.trace.report(host),
+            world.now_ms
+        );
+    }
+    Run {
+        hash: world.trace.hash(),
+        converged_ms: converged_ms.unwrap_or(0),
+        messages: world.messages,
+        events: world.trace.count(),
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()));
+    text.unwrap_or_default()
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The seeds, on two threads: each takes the next one.
+#[test]
+fn seeds() {
+    let count = number("ARCTIC_SIM_SEEDS").unwrap_or(SEEDS);
+    let begun = Instant::now();
+    let next = AtomicU64::new(0);
+    let slowest = AtomicU64::new(0);
+    let messages = AtomicU64::new(0);
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= count {
+            break;
+        }
+        let run = run(seed, HOSTS);
+        slowest.fetch_max(run.converged_ms, Ordering::Relaxed);
+        messages.fetch_add(run.messages, Ordering::Relaxed);
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        work();
+        other.join().expect("a seed failed on the other thread");
+    });
+    println!(
+        "{count} seeds of {HOSTS} nodes in {:.1} s; slowest convergence {} ms; {} messages a seed",
+        begun.elapsed().as_secs_f32(),
+        slowest.into_inner(),
+        messages.into_inner() / count.max(1)
+    );
+}
+
+/// The seed that `ARCTIC_SIM_SEED` names.
+#[test]
+fn one_seed() {
+    let Some(seed) = number("ARCTIC_SIM_SEED") else {
+        return;
+    };
+    let begun = Instant::now();
+    let run = run(seed, HOSTS);
+    println!(
+        "seed {seed}: converged {} ms after healing; {} messages, {} events, trace {:016x}, {:.2} s",
+        run.converged_ms,
+        run.messages,
+        run.events,
+        run.hash,
+        begun.elapsed().as_secs_f32()
+    );
+}
+
+/// One seed is one story: whoever finds a failure can see it again.
+#[test]
+fn a_seed_tells_the_same_story_twice() {
+    let (a, b) = (run(7, 12), run(7, 12));
+    assert_eq!(
+        (a.hash, a.events, a.messages),
+        (b.hash, b.events, b.messages)
+    );
+    assert_ne!(a.hash, run(8, 12).hash);
+}
+
+/// The simulator carries bytes. Rules of membership are the node's, and so are the tests of them.
+#[test]
+fn the_simulator_drives_the_real_node_and_knows_no_rule() {
+    let drivers = [
+        include_str!("world.rs"),
+        include_str!("host.rs"),
+        include_str!("net.rs"),
+        include_str!("plan.rs"),
+        include_str!("oracle.rs"),
+    ]
+    .concat();
+    assert!(drivers.contains("use arctic::node::{Config, Entropy, Joins, Node, Port}"));
+    assert_eq!(drivers.matches("Node::new(").count(), 1);
+    for rule in [
+        "Register::default",
+        ".consider(",
+        ".apply(",
+        "struct Node",
+        "fn merge",
+        "Liveness",
+        "Gossip::",
+    ] {
+        assert!(
+            !drivers.contains(rule),
+            "the simulator has a rule of its own: {rule}"
+        );
+    }
+}
