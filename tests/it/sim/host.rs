@@ -44,6 +44,8 @@ pub struct Host {
     /// A host that is switched off answers nothing; one whose agent died refuses.
     pub silent: bool,
     pub departed: bool,
+    /// It left before anybody had met it: nobody has to know.
+    pub unknown: bool,
     pub wall_step_ms: i64,
     mono_base_ms: u64,
     rng: Rng,
@@ -78,6 +80,7 @@ impl Host {
             tick_at: None,
             silent: false,
             departed: false,
+            unknown: false,
             wall_step_ms: 0,
             mono_base_ms: own.between(0, 100_000),
             rng: own,

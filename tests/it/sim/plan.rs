@@ -319,6 +319,8 @@ fn depart(world: &mut World, host: usize) -> Checked {
     }
     let hash = world.hosts[host].hash();
     world.oracle.departs(hash);
+    let met = |i: usize| i != host && (member_of(world, i, host) || member_of(world, host, i));
+    world.hosts[host].unknown = !(0..world.members).any(met);
     world.hosts[host].departed = true;
     match world.command(host, "depart", |node, now| node.remove_self(now))? {
         Some(_) => Ok(()),

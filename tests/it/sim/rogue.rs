@@ -181,8 +181,11 @@ fn raised(mut record: Signed, rng: &mut Rng) -> Signed {
 
 /// A deactivation of a third host that the liar signs, with tags that verify: it holds the license.
 fn false_end(world: &mut World, victim: usize, liar: &SecretKey) -> Signed {
-    let subject = (victim + 1) % world.members;
-    let subject = &world.hosts[subject];
+    let others = world.hosts[..world.members].iter();
+    let mut others = others.filter(|h| h.key.public() != liar.public());
+    let subject = others
+        .nth(victim % (world.members - 1))
+        .expect("there are others");
     let fields = AnnouncementFields {
         v: VERSION,
         kind: AnnouncementKind::Deactivation,
