@@ -240,9 +240,9 @@ impl Step {
     }
 }
 
-/// Tries until it is no longer alone.
+/// Tries until it has found the first of them, or what ended it.
 fn join(world: &mut World, host: usize, cluster: std::ops::Range<usize>) -> Checked {
-    if world.hosts[host].departed || knows_others(world, host) || world.now_ms >= HEAL_MS {
+    if world.hosts[host].departed || knows(world, host, cluster.start) || world.now_ms >= HEAL_MS {
         return Ok(());
     }
     world.at(world.now_ms + 3000, Step::Join(host, cluster.clone()));
@@ -391,9 +391,10 @@ pub fn member_of(world: &World, host: usize, other: usize) -> bool {
     register.is_some_and(|r| r.member(hash).is_some())
 }
 
-fn knows_others(world: &World, host: usize) -> bool {
+fn knows(world: &World, host: usize, other: usize) -> bool {
+    let hash: KeyHash = world.hosts[other].hash();
     let register = world.hosts[host].node.as_ref().and_then(|n| n.register());
-    register.is_some_and(|r| r.member_count() > 1)
+    register.is_some_and(|r| r.member(hash).is_some() || r.ended(hash).is_some())
 }
 
 fn another_member(world: &mut World, host: usize) -> Option<PeerId> {
