@@ -12,6 +12,7 @@ mod trace;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use world::World;
@@ -28,7 +29,8 @@ struct Run {
     events: u64,
 }
 
-fn run(seed: u64, hosts: usize) -> Run {
+/// One seed from beginning to end; the error is the whole report.
+fn run(seed: u64, hosts: usize) -> Result<Run, String> {
     let mut world = World::new(seed, hosts, 1, MAX_NODES);
     let faults = plan::draw(&mut world);
     assert!(faults >= 5, "seed {seed} has {faults} faults");
@@ -46,18 +48,18 @@ fn run(seed: u64, hosts: usize) -> Run {
         let host = std::env::var("ARCTIC_SIM_HOST")
             .ok()
             .and_then(|h| h.parse().ok());
-        panic!(
+        return Err(format!(
             "{}\nseed {seed}, at {} ms: {why}\nrun it again: ARCTIC_SIM_SEED={seed} cargo test --test sim one_seed -- --nocapture\n",
             world.trace.report(host),
             world.now_ms
-        );
+        ));
     }
-    Run {
+    Ok(Run {
         hash: world.trace.hash(),
         converged_ms: converged_ms.unwrap_or(0),
         messages: world.messages,
         events: world.trace.count(),
-    }
+    })
 }
 
 /// Runs until all agree. Gives how long that took after healing.
@@ -90,34 +92,65 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// What all seeds together came to.
+#[derive(Default)]
+struct Sum {
+    slowest_ms: u64,
+    messages: u64,
+    failed: Vec<(u64, String)>,
+}
+
 /// The seeds, on two threads: each takes the next one.
 #[test]
 fn seeds() {
     let count = number("ARCTIC_SIM_SEEDS").unwrap_or(SEEDS);
     let begun = Instant::now();
-    let next = AtomicU64::new(0);
-    let slowest = AtomicU64::new(0);
-    let messages = AtomicU64::new(0);
-    let work = || loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= count {
-            break;
+    let next = AtomicU64::new(number("ARCTIC_SIM_FIRST").unwrap_or(0));
+    let end = next.load(Ordering::Relaxed) + count;
+    let sum = Mutex::new(Sum::default());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                break;
+            }
+            let run = run(seed, HOSTS);
+            let mut sum = sum
+                .lock()
+                .expect("the other thread holds it for a moment only");
+            match run {
+                Ok(run) => {
+                    sum.slowest_ms = sum.slowest_ms.max(run.converged_ms);
+                    sum.messages += run.messages;
+                }
+                Err(report) => sum.failed.push((seed, report)),
+            }
         }
-        let run = run(seed, HOSTS);
-        slowest.fetch_max(run.converged_ms, Ordering::Relaxed);
-        messages.fetch_add(run.messages, Ordering::Relaxed);
     };
     std::thread::scope(|scope| {
-        let other = scope.spawn(work);
+        scope.spawn(work);
         work();
-        other.join().expect("a seed failed on the other thread");
     });
+    let sum = sum.into_inner().expect("both threads ended well");
     println!(
         "{count} seeds of {HOSTS} nodes in {:.1} s; slowest convergence {} ms; {} messages a seed",
         begun.elapsed().as_secs_f32(),
-        slowest.into_inner(),
-        messages.into_inner() / count.max(1)
+        sum.slowest_ms,
+        sum.messages / count.max(1)
     );
+    if let Some((_, report)) = sum.failed.first() {
+        let last = |r: &str| {
+            r.lines()
+                .find(|l| l.starts_with("seed "))
+                .map(str::to_string)
+        };
+        let lines: Vec<String> = sum.failed.iter().filter_map(|(_, r)| last(r)).collect();
+        panic!(
+            "{report}\n{} of {count} seeds failed:\n{}",
+            lines.len(),
+            lines.join("\n")
+        );
+    }
 }
 
 /// The seed that `ARCTIC_SIM_SEED` names.
@@ -127,7 +160,7 @@ fn one_seed() {
         return;
     };
     let begun = Instant::now();
-    let run = run(seed, HOSTS);
+    let run = run(seed, HOSTS).unwrap_or_else(|report| panic!("{report}"));
     println!(
         "seed {seed}: converged {} ms after healing; {} messages, {} events, trace {:016x}, {:.2} s",
         run.converged_ms,
@@ -141,12 +174,13 @@ fn one_seed() {
 /// One seed is one story: whoever finds a failure can see it again.
 #[test]
 fn a_seed_tells_the_same_story_twice() {
-    let (a, b) = (run(7, 12), run(7, 12));
+    let story = |seed| run(seed, 12).unwrap_or_else(|report| panic!("{report}"));
+    let (a, b) = (story(7), story(7));
     assert_eq!(
         (a.hash, a.events, a.messages),
         (b.hash, b.events, b.messages)
     );
-    assert_ne!(a.hash, run(8, 12).hash);
+    assert_ne!(a.hash, story(8).hash);
 }
 
 /// The simulator carries bytes. Rules of membership are the node's, and so are the tests of them.
