@@ -46,6 +46,7 @@ pub struct Host {
     pub departed: bool,
     /// It left before anybody had met it: nobody has to know.
     pub unknown: bool,
+    pub moved: bool,
     pub wall_step_ms: i64,
     mono_base_ms: u64,
     rng: Rng,
@@ -81,6 +82,7 @@ impl Host {
             silent: false,
             departed: false,
             unknown: false,
+            moved: false,
             wall_step_ms: 0,
             mono_base_ms: own.between(0, 100_000),
             rng: own,
@@ -146,6 +148,7 @@ impl Host {
         if self.config.advertise.is_none() {
             return false;
         }
+        self.moved = true;
         self.ip = address_of(index);
         self.config.advertise = Some(self.address());
         true

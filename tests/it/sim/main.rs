@@ -1,6 +1,7 @@
 //! The simulator: real nodes on stores in memory, one seed, one queue of events.
 //!
-//! `ARCTIC_SIM_SEEDS=N` runs so many seeds, `ARCTIC_SIM_SEED=S` one seed with its whole story.
+//! `ARCTIC_SIM_SEEDS=N` runs so many seeds, from `ARCTIC_SIM_FIRST`; `ARCTIC_SIM_SEED=S` one seed,
+//! with `ARCTIC_SIM_TRACE=N` lines of its story and `ARCTIC_SIM_HOST=I` those about one host.
 
 mod host;
 mod net;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+/// Lines kept for a report, unless `ARCTIC_SIM_TRACE` says otherwise.
 const KEPT: usize = 400;
 
 #[derive(Clone, Copy)]
@@ -16,6 +17,7 @@ struct Line {
 /// FNV-1a over every line: two runs of one seed must end with the same value.
 pub struct Trace {
     last: VecDeque<Line>,
+    kept: usize,
     hash: u64,
     count: u64,
 }
@@ -24,6 +26,7 @@ impl Trace {
     pub fn new() -> Trace {
         Trace {
             last: VecDeque::new(),
+            kept: super::number("ARCTIC_SIM_TRACE").map_or(KEPT, |n| n as usize),
             hash: 0xcbf2_9ce4_8422_2325,
             count: 0,
         }
@@ -36,7 +39,7 @@ impl Trace {
         for word in [at_ms, a as u64, b as u64, n] {
             self.mix(&word.to_be_bytes());
         }
-        if self.last.len() == KEPT {
+        if self.last.len() >= self.kept {
             self.last.pop_front();
         }
         self.last.push_back(Line {
