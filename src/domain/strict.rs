@@ -7,9 +7,14 @@ use std::collections::HashSet;
 use std::fmt;
 
 /// Reads a whole document into `T`, refusing duplicate keys at any depth. `what` names the document
-/// in the error.
+/// in the error. The document is an object: serde would take a list for a struct as well.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     let fault = |e: serde_json::Error| Error::Invalid(format!("{what}: {e}"));
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::Invalid(format!(
+            "{what}: a list where an object belongs"
+        )));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     NoDuplicates.deserialize(&mut reader).map_err(fault)?;
     reader.end().map_err(fault)?;
@@ -77,7 +82,8 @@ mod tests {
         assert!(from_slice::<serde_json::Value>(br#"{"a":1,"b":[{"a":null}]}"#, "x").is_ok());
         for bad in [
             r#"{"a":1,"a":1}"#,
-            r#"[{"b":{"a":1,"a":2}}]"#,
+            r#"{"c":[{"b":{"a":1,"a":2}}]}"#,
+            "[]",
             r#"{"a":1,"\u0061":2}"#,
             "{} {}",
             "",

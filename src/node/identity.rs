@@ -222,8 +222,8 @@ impl Life {
 }
 
 fn own_change(life: &Life) -> Change {
-    // A new life has just put its own record there.
     let own = life.register.member(life.hash()).cloned();
+    // A new life has just put its own record there.
     Change::Put(Item::Peer(own.expect("a life holds its own record")))
 }
 

@@ -16,9 +16,12 @@ mod joins;
 mod leave;
 mod licensing;
 mod merge;
+mod outcome;
 mod receive;
+mod refusals;
 mod services;
 mod view;
+mod welcome;
 
 pub use calls::{Call, CallFault};
 pub use joins::{CallOutcome, JoinOut, Joins, Port};

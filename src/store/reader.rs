@@ -10,8 +10,8 @@ pub struct Reader {
     db: Connection,
 }
 
-/// One set of credentials. The secret itself is not stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One set of credentials. The secret itself is not stored; its hash stands for it, so no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct CredentialRow {
     pub client_id: ClientId,
     pub secret_hash: [u8; 32],

@@ -3,9 +3,25 @@
 //! Knows: TCP, HTTP/1.1, timeouts, limits of size. Must never know: routes, peers, SQL.
 //! Invariant: whatever bytes arrive, memory, threads and descriptors stay within the limits given at
 //! the start, and a well-formed request of another client is answered.
+//!
+//! Reading order: `server` accepts and hands over, `book` decides who may stay, `connection` serves
+//! one client with the help of `head`, `chunks`, `peer` (the socket) and `answer`; `limits` has all the
+//! numbers. `client` calls others; `resolver` finds their addresses.
 
+mod answer;
+mod book;
+mod chunks;
 pub mod client;
+mod connection;
+mod head;
+mod limits;
+pub mod local;
+mod peer;
+mod resolver;
 pub mod server;
+#[cfg(test)]
+mod tests;
+mod throttle;
 
 use std::net::IpAddr;
 
@@ -37,7 +53,8 @@ impl Call {
     }
 }
 
-/// One answer. The server adds `Content-Length`, `Date` and `Connection`.
+/// One answer. The server adds `Content-Length`, `Date`, `Server` and `Connection`; a status outside of
+/// 200 to 599 becomes 500, and a header value with a control character or beyond ASCII is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
     pub status: u16,

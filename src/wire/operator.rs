@@ -239,6 +239,7 @@ pub struct Bootstrap {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrappedLicense {
+    #[serde(default)]
     license: Value,
     #[serde(default)]
     name: Option<String>,
@@ -251,14 +252,88 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if body.is_empty() {
         return Err(Error::Invalid("the body is empty; send JSON".into()));
     }
-    strict::from_slice(body, "invalid JSON body")
+    strict::from_slice(body, "invalid JSON body").map_err(|e| name_field::<T>(body, e))
+}
+
+/// Reads a JSON object. Without this serde would take an array for a struct, its fields in order.
+pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    match first {
+        Some(b'{') | None => read(body),
+        Some(_) => {
+            let why = "invalid JSON body: not an object, {\"field\": \"value\"}";
+            Err(Error::Invalid(why.into()))
+        }
+    }
+}
+
+/// Adds the field's name to an error about a wrong type, which serde gives only a line and column:
+/// a field that alone is refused is the one that was meant.
+fn name_field<T: DeserializeOwned>(body: &[u8], error: Error) -> Error {
+    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
+        return error;
+    };
+    for (name, value) in fields {
+        let alone = Value::Object([(name.clone(), value)].into_iter().collect());
+        match serde_json::from_value::<T>(alone) {
+            Err(e) if e.to_string().starts_with("invalid") => {
+                return Error::Invalid(format!("field '{name}': {e}"));
+            }
+            _ => continue,
+        }
+    }
+    error
+}
+
+/// The body of `PUT /v1/license`: the license document itself, or wrapped. At least one of the two
+/// is asked for.
+pub struct UpdateLicense {
+    pub license: Option<License>,
+    /// The issue before the current one no longer admits.
+    pub forget_previous: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrappedUpdate {
+    #[serde(default)]
+    license: Value,
+    #[serde(default)]
+    forget_previous: bool,
+}
+
+impl UpdateLicense {
+    pub fn read(body: &[u8]) -> Result<UpdateLicense> {
+        let value: Value = read_object(body)?;
+        if value.get("license").is_none() && value.get("forget_previous").is_none() {
+            return Ok(UpdateLicense {
+                license: Some(License::parse(body)?),
+                forget_previous: false,
+            });
+        }
+        let wrapped: WrappedUpdate = read(body)?;
+        if wrapped.license.is_null() && !wrapped.forget_previous {
+            return Err(Error::MissingField("license"));
+        }
+        Ok(UpdateLicense {
+            license: parse_wrapped(&wrapped.license)?,
+            forget_previous: wrapped.forget_previous,
+        })
+    }
+}
+
+fn parse_wrapped(license: &Value) -> Result<Option<License>> {
+    if license.is_null() {
+        return Ok(None);
+    }
+    License::parse(license.to_string().as_bytes()).map(Some)
 }
 
 impl Bootstrap {
     /// Reads either form of the body. A license inside the wrapper keeps its exactness: its own
     /// parser sees the fields as they were, duplicates having been refused before.
     pub fn read(body: &[u8]) -> Result<Bootstrap> {
-        let value: Value = read(body)?;
+        let value: Value = read_object(body)?;
         if value.get("license").is_none() {
             return Ok(Bootstrap {
                 license: License::parse(body)?,

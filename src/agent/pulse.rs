@@ -1,0 +1,124 @@
+//! The gossip heartbeat: the thread that owns the node. It wakes for its next deadline, for what a
+//! courier brings back, and for work that others hand in; it never waits for anything else.
+
+use super::clock::Clock;
+use super::couriers::Couriers;
+use crate::core::schedule::Now;
+use crate::domain::{Error, Result};
+use crate::node::{CallFault, Node};
+use crate::wire::peer::MESSAGE_PATH;
+use crossbeam_channel::{Receiver, Sender, select};
+use std::time::{Duration, Instant};
+
+/// Something to be done with the node, on the pulse's thread.
+pub type Job = Box<dyn FnOnce(&mut Node, Now) + Send>;
+
+/// What became of a call: its number, and the HTTP answer or how it failed.
+pub type Report = (u64, std::result::Result<(u16, Vec<u8>), CallFault>);
+
+/// Work and reports that wait for the pulse, at most.
+pub const INBOX: usize = 256;
+/// The same complaint about the store is made once in this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+pub struct Pulse {
+    pub node: Node,
+    pub clock: Clock,
+    pub inbox: Receiver<Job>,
+    pub reports: Receiver<Report>,
+    pub report_to: Sender<Report>,
+    pub couriers: Couriers,
+    pub stop: Receiver<()>,
+}
+
+impl Pulse {
+    pub fn run(mut self) {
+        let mut complaint = Complaint::default();
+        loop {
+            let now = self.clock.now();
+            complaint.note(self.node.tick(now));
+            self.send(&mut complaint);
+            let wait = self.clock.until(self.node.next_deadline(now));
+            select! {
+                recv(self.inbox) -> job => match job {
+                    Ok(job) => job(&mut self.node, self.clock.now()),
+                    Err(_) => return,
+                },
+                recv(self.reports) -> report => {
+                    if let Ok((id, outcome)) = report {
+                        complaint.note(self.node.completed(id, outcome, self.clock.now()));
+                    }
+                }
+                recv(self.stop) -> _ => return self.drain(),
+                default(wait) => {}
+            }
+            self.send(&mut complaint);
+        }
+    }
+
+    /// Hands what the node wants sent to couriers. A call that finds none is no evidence.
+    fn send(&mut self, complaint: &mut Complaint) {
+        for call in self.node.take_calls() {
+            let (id, report_to) = (call.id, self.report_to.clone());
+            let deliver = move |outcome: super::couriers::Outcome| {
+                let plain = outcome.map(|(status, body, _)| (status, body));
+                // A full queue means that the pulse is far behind; the node gives the call up itself.
+                let _ = report_to.try_send((id, plain.map_err(|(fault, _)| fault)));
+            };
+            let sent = self.couriers.post(
+                &call.to,
+                MESSAGE_PATH,
+                call.body,
+                call.timeout_ms,
+                Box::new(deliver),
+            );
+            if !sent {
+                complaint.note(
+                    self.node
+                        .completed(id, Err(CallFault::NotSent), self.clock.now()),
+                );
+            }
+        }
+    }
+
+    /// Requests that are being answered still get what they asked for.
+    fn drain(mut self) {
+        while let Ok(job) = self.inbox.try_recv() {
+            job(&mut self.node, self.clock.now());
+        }
+    }
+}
+
+/// Errors of the store while nobody asked: said once a minute.
+#[derive(Default)]
+struct Complaint {
+    last: Option<Instant>,
+}
+
+impl Complaint {
+    fn note(&mut self, result: Result<()>) {
+        let Err(e) = result else { return };
+        let quiet = self.last.is_some_and(|at| at.elapsed() < COMPLAIN_EVERY);
+        if !quiet {
+            self.last = Some(Instant::now());
+            log::error!("{e}: {}", e.cause().unwrap_or("no further cause"));
+        }
+    }
+}
+
+/// Asks the pulse and waits for its answer, for a while.
+pub fn ask<T: Send + 'static>(
+    inbox: &Sender<Job>,
+    patience: Duration,
+    work: impl FnOnce(&mut Node, Now) -> T + Send + 'static,
+) -> Result<T> {
+    let (answer, wait) = crossbeam_channel::bounded(1);
+    let job: Job = Box::new(move |node, now| {
+        // Whoever asked may have given up.
+        let _ = answer.try_send(work(node, now));
+    });
+    inbox
+        .send_timeout(job, patience)
+        .map_err(|_| Error::Overloaded)?;
+    wait.recv_timeout(patience).map_err(|_| Error::Overloaded)
+}

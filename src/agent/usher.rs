@@ -1,0 +1,166 @@
+//! The handshake worker: drives the handshakes under way. It waits on its door alone; couriers make
+//! its calls, and call-backs have couriers of their own, so that no handshake waits for another.
+
+use super::clock::Clock;
+use super::couriers::{Couriers, Outcome};
+use super::pulse::{Job, ask};
+use crate::core::schedule::Now;
+use crate::domain::{Address, Error, Name, Result};
+use crate::node::{CallFault, JoinOut, Joins, Node, Port};
+use crate::wire::operator::Peer;
+use crate::wire::peer::{HANDSHAKE_PATH, Handshake, HandshakeAnswer};
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What waits at the usher's door, at most.
+pub const DOOR: usize = 128;
+/// The pulse answers at once, or something is badly wrong.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who knocks.
+pub enum Knock {
+    /// An operator's `peers add`.
+    Begin {
+        to: Address,
+        name: Name,
+        reply: Sender<Result<(bool, Peer)>>,
+    },
+    /// A message from another agent.
+    Inbound {
+        from: IpAddr,
+        message: Box<Handshake>,
+        reply: Sender<HandshakeAnswer>,
+    },
+    /// A courier is back.
+    Completed {
+        machine: u64,
+        outcome: Outcome,
+    },
+    Stop,
+}
+
+pub struct Usher {
+    pub joins: Joins,
+    pub clock: Clock,
+    pub door: Receiver<Knock>,
+    pub door_in: Sender<Knock>,
+    pub inbox: Sender<Job>,
+    pub couriers: Couriers,
+    pub call_backs: Couriers,
+}
+
+/// Who waits for what, by a number of ours.
+#[derive(Default)]
+struct Waiting {
+    next: u64,
+    adds: BTreeMap<u64, Sender<Result<(bool, Peer)>>>,
+    messages: BTreeMap<u64, Sender<HandshakeAnswer>>,
+}
+
+struct ToPulse(Sender<Job>);
+
+impl Port for ToPulse {
+    fn with<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Node, Now) -> T + Send + 'static,
+    ) -> Result<T> {
+        ask(&self.0, PATIENCE, work)
+    }
+}
+
+impl Usher {
+    pub fn run(mut self) {
+        let mut waiting = Waiting::default();
+        let mut port = ToPulse(self.inbox.clone());
+        while let Ok(knock) = self.door.recv() {
+            let now = self.clock.now();
+            match knock {
+                Knock::Begin { to, name, reply } => {
+                    let ticket = waiting.number();
+                    waiting.adds.insert(ticket, reply);
+                    self.joins.begin(ticket, to, name, &mut port, now);
+                }
+                Knock::Inbound {
+                    from,
+                    message,
+                    reply,
+                } => {
+                    let slot = waiting.number();
+                    waiting.messages.insert(slot, reply);
+                    self.joins.inbound(slot, from, *message, &mut port, now);
+                }
+                Knock::Completed { machine, outcome } => {
+                    self.joins.completed(machine, outcome, &mut port, now);
+                }
+                Knock::Stop => return,
+            }
+            for out in self.joins.take_outputs() {
+                self.perform(out, &mut waiting);
+            }
+        }
+    }
+
+    fn perform(&mut self, out: JoinOut, waiting: &mut Waiting) {
+        match out {
+            JoinOut::Call {
+                machine,
+                to,
+                body,
+                timeout_ms,
+                call_back,
+            } => {
+                let couriers = if call_back {
+                    &self.call_backs
+                } else {
+                    &self.couriers
+                };
+                let door = self.door_in.clone();
+                let deliver = move |outcome| {
+                    // If the door is full the machine is dropped after its time.
+                    let _ = door.try_send(Knock::Completed { machine, outcome });
+                };
+                if !couriers.post(&to, HANDSHAKE_PATH, body, timeout_ms, Box::new(deliver)) {
+                    let outcome = Err((CallFault::NotSent, String::new()));
+                    let _ = self.door_in.try_send(Knock::Completed { machine, outcome });
+                }
+            }
+            JoinOut::Joined { ticket, outcome } => {
+                if let Some(reply) = waiting.adds.remove(&ticket) {
+                    let _ = reply.try_send(outcome);
+                }
+            }
+            JoinOut::Respond { slot, answer } => {
+                if let Some(reply) = waiting.messages.remove(&slot) {
+                    let _ = reply.try_send(answer);
+                }
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// A number, after forgetting those who have given up: a machine that was dropped never answers.
+    fn number(&mut self) -> u64 {
+        const MANY: usize = 256;
+        if self.adds.len() + self.messages.len() > MANY {
+            let floor = self.next.saturating_sub(MANY as u64);
+            self.adds.retain(|n, _| *n >= floor);
+            self.messages.retain(|n, _| *n >= floor);
+        }
+        self.next += 1;
+        self.next
+    }
+}
+
+/// Asks the usher and waits at most so long.
+pub fn knock<T>(
+    door: &Sender<Knock>,
+    patience: Duration,
+    make: impl FnOnce(Sender<T>) -> Knock,
+) -> Result<T> {
+    let (reply, wait) = crossbeam_channel::bounded(1);
+    door.try_send(make(reply)).map_err(|_| Error::Overloaded)?;
+    wait.recv_timeout(patience).map_err(|_| Error::Overloaded)
+}

@@ -1,0 +1,153 @@
+//! The man pages are held to the code: every command, flag, exit status and error code.
+
+use super::args::{Globals, Top};
+use super::fail::Exit;
+use argh::{ArgsInfo, CommandInfoWithArgs};
+
+const ARCTIC: &str = include_str!("../../man/arctic.1");
+const AGENT: &str = include_str!("../../man/arctic-agent.8");
+
+/// A page as words, without the requests of mdoc.
+fn words(page: &str) -> String {
+    let words: Vec<&str> = page
+        .split_whitespace()
+        .filter(|w| !matches!(*w, "Oo" | "Oc" | ".Op" | "Xo"))
+        .collect();
+    format!(" {} ", words.join(" "))
+}
+
+/// Every command that can be run, with the words that lead to it.
+fn leaves(command: &CommandInfoWithArgs, path: &str, found: &mut Vec<(String, Vec<String>)>) {
+    if command.commands.is_empty() {
+        let flags = command
+            .flags
+            .iter()
+            .filter(|f| !f.hidden && f.long != "--help");
+        found.push((
+            path.into(),
+            flags.map(|f| f.long[2..].to_string()).collect(),
+        ));
+    }
+    for sub in &command.commands {
+        leaves(
+            &sub.command,
+            format!("{path} {}", sub.name).trim_start(),
+            found,
+        );
+    }
+}
+
+fn all() -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    leaves(&Top::get_args_info(), "", &mut found);
+    found
+}
+
+/// What the page says of a command: from its own line to the next one.
+fn section<'p>(page: &'p str, command: &str) -> &'p str {
+    let at = ["Cm", ".Cm"]
+        .iter()
+        .find_map(|mark| page.find(&format!(" .It {mark} {command} ")));
+    let Some(at) = at else {
+        panic!("the page does not tell of '{command}'");
+    };
+    let rest = &page[at + 4..];
+    let end = [" .It ", " .El "]
+        .iter()
+        .filter_map(|mark| rest.find(mark))
+        .min();
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+#[test]
+fn every_command_and_flag_is_told_of() {
+    let (arctic, agent) = (words(ARCTIC), words(AGENT));
+    for (command, flags) in all() {
+        // Two commands share the whole of the other page.
+        let section = match command.starts_with("agent ") {
+            true => agent.as_str(),
+            false => section(&arctic, &command),
+        };
+        for flag in flags {
+            assert!(
+                section.contains(&format!("Fl Fl {flag}")),
+                "{command} --{flag}"
+            );
+        }
+    }
+    for flag in Globals::get_args_info().flags {
+        let wanted = format!("Fl Fl {}", &flag.long[2..]);
+        assert!(arctic.contains(&wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn no_flag_is_told_of_that_does_not_exist() {
+    let mut known: Vec<String> = all().into_iter().flat_map(|(_, flags)| flags).collect();
+    known.extend(
+        Globals::get_args_info()
+            .flags
+            .iter()
+            .map(|f| f.long[2..].into()),
+    );
+    known.extend(["help", "version", "option"].map(String::from));
+    for page in [words(ARCTIC), words(AGENT)] {
+        for rest in page.split("Fl Fl ").skip(1) {
+            let flag = rest.split_whitespace().next().unwrap_or("");
+            // A bare `--` is told of too: what follows it is not a flag.
+            let plain = flag.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            assert!(
+                flag == "are" || !plain || known.iter().any(|k| k == flag),
+                "--{flag}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_error_code_has_its_row() {
+    let rows: Vec<(&str, &str)> = ARCTIC
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Li "))
+        .filter_map(|line| {
+            let (code, rest) = line.split_once(" Ta ")?;
+            let (status, meaning) = rest.split_once(" Ta ")?;
+            (meaning.len() > 10).then_some((code, status))
+        })
+        .collect();
+    let table: Vec<(&str, String)> = crate::domain::error::TABLE
+        .iter()
+        .map(|row| (row.name, row.http_status.to_string()))
+        .collect();
+    let table: Vec<(&str, &str)> = table.iter().map(|(n, s)| (*n, s.as_str())).collect();
+    assert_eq!(rows, table);
+}
+
+#[test]
+fn every_exit_status_is_told_of() {
+    let status = ARCTIC.split(".Sh EXIT STATUS").nth(1).unwrap_or("");
+    for exit in Exit::Done as u8..=Exit::Partly as u8 {
+        assert!(status.contains(&format!("\n.It {exit}\n")), "{exit}");
+    }
+}
+
+#[test]
+fn hints_name_commands_that_exist() {
+    let commands = all();
+    for row in crate::domain::error::TABLE {
+        for quoted in row.hint.split('\'').skip(1).step_by(2) {
+            let Some(line) = quoted.strip_prefix("arctic ") else {
+                continue;
+            };
+            let known = |(command, _): &&(String, Vec<String>)| line.starts_with(command.as_str());
+            assert!(commands.iter().find(known).is_some(), "{line}");
+            for flag in line.split(" --").skip(1) {
+                let flag = flag.split(' ').next().unwrap_or("");
+                let own = commands
+                    .iter()
+                    .any(|(_, flags)| flags.iter().any(|f| f == flag));
+                assert!(own || flag == "url", "{line}: --{flag}");
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The black-box tests of Arctic: one binary, real processes, the contract from outside.
+
+mod cli;
+mod contexts;
+mod crash;
+mod departure;
+mod harness;
+mod http;
+mod license;
+mod membership;
+mod netns;
+mod oauth;
+mod page;
+mod prompts;
+mod server;
+mod services;
+mod source;
+mod start;
+mod tidy;
