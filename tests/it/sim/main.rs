@@ -3,13 +3,16 @@
 //! `ARCTIC_SIM_SEEDS=N` runs so many seeds, from `ARCTIC_SIM_FIRST`; `ARCTIC_SIM_SEED=S` one seed,
 //! with `ARCTIC_SIM_TRACE=N` lines of its story and `ARCTIC_SIM_HOST=I` those about one host.
 
+mod draw;
 mod host;
 mod net;
 mod oracle;
 mod plan;
+mod props;
 mod rng;
 mod rogue;
 mod trace;
+mod wire;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +36,7 @@ struct Run {
 /// One seed from beginning to end; the error is the whole report.
 fn run(seed: u64, hosts: usize) -> Result<Run, String> {
     let mut world = World::new(seed, hosts, 1, MAX_NODES);
-    let faults = plan::draw(&mut world);
+    let faults = draw::draw(&mut world);
     assert!(faults >= 5, "seed {seed} has {faults} faults");
     let mut converged_ms = None;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -191,7 +194,9 @@ fn the_simulator_drives_the_real_node_and_knows_no_rule() {
         include_str!("world.rs"),
         include_str!("host.rs"),
         include_str!("net.rs"),
+        include_str!("wire.rs"),
         include_str!("plan.rs"),
+        include_str!("draw.rs"),
         include_str!("oracle.rs"),
     ]
     .concat();

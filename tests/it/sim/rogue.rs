@@ -13,27 +13,51 @@ use arctic::domain::{
 use arctic::wire::peer::{self, Body, Frame, Handshake, Hello, Message, VERSION};
 use std::collections::VecDeque;
 
-const HEARD: usize = 64;
-
 /// What a wiretap has heard lately.
-#[derive(Default)]
-pub struct Tap(VecDeque<Vec<u8>>);
+pub struct Tap {
+    heard: VecDeque<Vec<u8>>,
+    kept: usize,
+    per_mille: u64,
+}
+
+impl Default for Tap {
+    fn default() -> Tap {
+        Tap {
+            heard: VecDeque::new(),
+            kept: 64,
+            per_mille: 50,
+        }
+    }
+}
 
 impl Tap {
+    /// A tap that misses nothing.
+    pub fn all() -> Tap {
+        Tap {
+            kept: 4096,
+            per_mille: 1000,
+            ..Tap::default()
+        }
+    }
+
     pub fn hear(&mut self, bytes: &[u8], rng: &mut Rng) {
-        if !rng.chance(50) {
+        if !rng.chance(self.per_mille) {
             return;
         }
-        if self.0.len() == HEARD {
-            self.0.pop_front();
+        if self.heard.len() == self.kept {
+            self.heard.pop_front();
         }
-        self.0.push_back(bytes.to_vec());
+        self.heard.push_back(bytes.to_vec());
+    }
+
+    pub fn take(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.heard).into()
     }
 
     fn any(&self, rng: &mut Rng) -> Option<Vec<u8>> {
-        match self.0.len() {
+        match self.heard.len() {
             0 => None,
-            n => Some(self.0[rng.below(n)].clone()),
+            n => Some(self.heard[rng.below(n)].clone()),
         }
     }
 
