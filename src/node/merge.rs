@@ -202,8 +202,11 @@ impl Node {
     fn overtake(&mut self, other: PeerFields, now: Now) -> Result<()> {
         let address = self.life()?.address.clone();
         if other.start != self.start && other.address.is_some() && other.address != address {
-            self.ask_double(other.address, now);
+            self.ask_double(other.address.clone(), now);
         }
+        // Without a handshake in this life, the address that we signed in an earlier one still stands:
+        // a newer record without any would make us unreachable for everyone.
+        let address = address.or(other.address);
         self.renew_record(other.incarnation.saturating_add(1), address, now)
     }
 
