@@ -272,5 +272,5 @@ fn hello(world: &mut World) -> Vec<u8> {
         issues: vec![IssueKey::of(license).id()],
         challenge: [7; 32],
     };
-    peer::to_bytes(&Handshake::Hello(hello))
+    peer::to_bytes(&Handshake::Hello(Box::new(hello)))
 }
