@@ -241,6 +241,13 @@ impl Threads {
     /// the couriers, and last the pulse, which owns the store.
     fn stop(self, running: Running) {
         let _ = self.agent.door.try_send(Knock::Stop);
+        let told = self.agent.node(|node, now| {
+            node.goodbye(now);
+            Ok(())
+        });
+        if let Err(e) = told {
+            log::warn!("no goodbye was said: {e}");
+        }
         running.stop(DRAIN);
         let _ = self.usher.join();
         let _ = self.stop_pulse.try_send(());

@@ -82,6 +82,7 @@ fn log_level(word: Option<String>) -> Outcome<log::LevelFilter> {
 }
 
 fn reset(session: &Session, args: &AgentReset) -> Outcome<()> {
+    prompt::check_can_ask(session)?;
     let dir = args.data_dir.display();
     if !args.data_dir.is_dir() {
         return Err(Fail::failed(format!("{dir} is not a directory")));
@@ -94,7 +95,9 @@ fn reset(session: &Session, args: &AgentReset) -> Outcome<()> {
             ),
         );
     }
-    prompt::check_can_ask(session)?;
+    if let Some(remark) = open_acknowledgements(&facts) {
+        output::note(&remark);
+    }
     prompt::confirm(session, &reset_question(&facts, &dir.to_string()))?;
     plug::reset(&args.data_dir).map_err(Fail::failed)?;
     session.write(Report {
@@ -108,12 +111,18 @@ fn reset(session: &Session, args: &AgentReset) -> Outcome<()> {
 
 fn reset_question(facts: &ResetFacts, dir: &str) -> String {
     let who = facts.peer_id.as_deref().unwrap_or("the agent");
-    let open = match facts.open_acks {
-        0 => String::new(),
-        1 => " One member has not acknowledged its removal yet, and will not hear of it from this agent again.".into(),
-        n => format!(" {n} members have not acknowledged its removal yet, and will not hear of it from this agent again."),
-    };
-    format!("Delete the identity and the database of {who} in {dir}? This cannot be undone.{open}")
+    format!("Delete the identity and the database of {who} in {dir}? This cannot be undone.")
+}
+
+/// Who will not hear of the removal from this agent any more; also said where nothing is asked.
+fn open_acknowledgements(facts: &ResetFacts) -> Option<String> {
+    match facts.open_acks {
+        0 => None,
+        1 => Some("One member has not acknowledged this agent's removal yet.".into()),
+        n => Some(format!(
+            "{n} members have not acknowledged this agent's removal yet."
+        )),
+    }
 }
 
 #[cfg(test)]

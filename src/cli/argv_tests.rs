@@ -15,7 +15,9 @@ fn run(text: &str) -> (Globals, Command) {
 }
 
 fn usage(text: &str) -> Fail {
-    let fail = parse(&words(text)).expect_err(text);
+    let Err(fail) = parse(&words(text)) else {
+        panic!("{text} was taken")
+    };
     assert_eq!(fail.exit, Exit::Usage, "{text}");
     fail
 }

@@ -9,7 +9,9 @@ use super::http::BaseUrl;
 use super::license;
 use super::output::{self, Report, View};
 use super::session::{Session, url_without_context};
+use crate::domain::Timestamp;
 use crate::wire::operator::Bootstrapped;
+use serde::Serialize;
 
 pub fn run(session: &Session, args: &Bootstrap) -> Outcome<()> {
     session.only_one()?;
@@ -45,6 +47,19 @@ fn body(document: String, args: &Bootstrap) -> String {
     }
 }
 
+/// The agent's answer without the secret, in its order.
+#[derive(Serialize)]
+struct Told<'a> {
+    peer_id: &'a str,
+    peer_public_key: &'a str,
+    client_id: &'a str,
+    license_id: &'a str,
+    cluster_id: &'a str,
+    expires_at: Timestamp,
+    max_nodes: u32,
+    max_services: u32,
+}
+
 /// Everything but the secret, in either format.
 fn report(new: &Bootstrapped, saved: &config::Saved) -> Report {
     let mut lines = vec![
@@ -57,13 +72,17 @@ fn report(new: &Bootstrapped, saved: &config::Saved) -> Report {
         format!("Max Services: {}", new.max_services),
     ];
     lines.extend(saved.lines());
-    let told = serde_json::json!({
-        "peer_id": new.peer_id, "peer_public_key": new.peer_public_key, "client_id": new.client_id,
-        "license_id": new.license_id, "cluster_id": new.cluster_id, "expires_at": new.expires_at,
-        "max_nodes": new.max_nodes, "max_services": new.max_services,
+    let told = output::json(&Told {
+        peer_id: &new.peer_id,
+        peer_public_key: &new.peer_public_key,
+        client_id: &new.client_id,
+        license_id: &new.license_id,
+        cluster_id: &new.cluster_id,
+        expires_at: new.expires_at,
+        max_nodes: new.max_nodes,
+        max_services: new.max_services,
     });
     // Both are objects: one goes on where the other ends.
-    let told = told.to_string();
     let json = format!("{},{}", told.trim_end_matches('}'), &saved.json()[1..]);
     Report {
         json,

@@ -195,10 +195,17 @@ impl<'a> Agent<'a> {
         self.read(answer)
     }
 
+    /// The hints of the table speak of some URL; here it is known which.
+    fn with_url(&self, fail: Fail) -> Fail {
+        let url = format!("--url {}", self.url.text());
+        let hint = fail.hint.map(|hint| hint.replace("--url URL", &url));
+        Fail { hint, ..fail }
+    }
+
     fn refusal(&self, answer: &Answer) -> Fail {
         if let Ok(body) = serde_json::from_slice::<ErrorBody>(&answer.body) {
             return match Code::parse(&body.code) {
-                Some(code) => Fail::answered(code.row(), body.error),
+                Some(code) => self.with_url(Fail::answered(code.row(), body.error)),
                 // A code of a later version: its status says enough for an exit code.
                 None => Fail::new(exit_of_status(answer.status), body.error),
             };
@@ -226,7 +233,7 @@ fn exit_of_status(status: u16) -> Exit {
 }
 
 pub fn no_credentials() -> Fail {
-    Fail::config("no credentials for this agent").hint(
+    Fail::new(Exit::Auth, "no credentials for this agent").hint(
         "save it with 'arctic config add-peer --url URL --client-id ID --client-secret-file FILE', or give a token with --token-file",
     )
 }

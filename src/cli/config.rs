@@ -7,6 +7,7 @@ use super::fail::{Fail, Outcome};
 use super::http::BaseUrl;
 use super::output::{self, Cell, Report, View};
 use super::session::{Session, read_secret};
+use crate::domain::PeerId;
 use crate::wire::operator::{Identity, Peer};
 
 pub fn run(session: &Session, what: ConfigWhat) -> Outcome<()> {
@@ -118,7 +119,7 @@ fn delete(session: &Session, word: &str) -> Outcome<()> {
 
 /// After the current context is gone: which are left to choose from.
 fn no_longer_current(left: &[Context]) -> String {
-    let names: Vec<String> = left.iter().map(|c| output::clean(&c.name)).collect();
+    let names: Vec<String> = left.iter().map(called).collect();
     match names.is_empty() {
         true => "It was the current context; none is left.".into(),
         false => format!(
@@ -126,6 +127,10 @@ fn no_longer_current(left: &[Context]) -> String {
             names.join(", ")
         ),
     }
+}
+
+fn called(context: &Context) -> String {
+    output::clean(&super::peers::called(&context.name, &context.peer_id))
 }
 
 fn add(session: &Session, args: &ConfigAddPeer) -> Outcome<()> {
@@ -141,7 +146,7 @@ fn add(session: &Session, args: &ConfigAddPeer) -> Outcome<()> {
     // Wrong credentials are refused now, not when they are used.
     agent.fetch_token()?;
     let identity = agent.get::<Identity>("/v1/cluster/identity")?.value;
-    let peer_id = context::check_peer_id(&identity.peer_id)?;
+    let peer_id = check_peer_id(&identity.peer_id)?;
     let context = Context {
         name: context::name_for(args.name.as_deref(), &own_name(&agent), &peer_id),
         peer_id,
@@ -154,6 +159,13 @@ fn add(session: &Session, args: &ConfigAddPeer) -> Outcome<()> {
         json: saved.json(),
         view: View::Lines(saved.lines()),
     })
+}
+
+/// An agent's peer id, as it said it. One that is none would make a context that nothing finds.
+fn check_peer_id(text: &str) -> Outcome<String> {
+    PeerId::parse(text)
+        .map(|id| id.to_string())
+        .map_err(|_| Fail::failed("the answer is not an arctic agent's: it has no peer id"))
 }
 
 /// What the agent calls itself; "" where the credentials do not let it be read.

@@ -74,13 +74,13 @@ fn create(session: &Session, args: &CredentialsCreate) -> Outcome<()> {
     })
 }
 
-/// Commas or spaces between; a mistyped scope is a mistake in usage.
+/// Commas or spaces between; a mistyped scope is a mistyped flag.
 fn read_scopes(text: &str) -> Outcome<Vec<String>> {
     let words = text.split([',', ' ']).filter(|word| !word.is_empty());
     let scopes: Vec<String> = words
         .map(|word| Scope::parse(word).map(|s| s.to_string()))
         .collect::<Result<_, _>>()
-        .map_err(|e| Fail::usage(e.to_string()))?;
+        .map_err(|e: crate::domain::Error| Fail::usage(format!("--scopes: {e}")))?;
     match scopes.is_empty() {
         true => Err(Fail::usage("--scopes names no scope")),
         false => Ok(scopes),

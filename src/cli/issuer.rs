@@ -54,7 +54,7 @@ pub fn read_key(path: &Path) -> Outcome<SecretKey> {
 pub fn issue(session: &Session, args: &LicenseIssue) -> Outcome<()> {
     session.only_one()?;
     let key = read_key(&args.key)?;
-    let previous = args.renew.as_deref().map(|f| read_license(f)).transpose()?;
+    let previous = args.renew.as_deref().map(read_license).transpose()?;
     if let Some(previous) = &previous {
         if previous.verify(&[key.public()]).is_err() {
             output::note("Warning: the license to renew was not issued with this key.");

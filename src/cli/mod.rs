@@ -11,6 +11,7 @@ mod argv;
 mod bootstrap;
 mod call;
 mod cluster;
+mod commands;
 mod config;
 mod context;
 mod credentials;

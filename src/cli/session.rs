@@ -174,7 +174,8 @@ impl Session {
     fn show_all(&self, command: impl Fn(&Agent) -> Outcome<Report>) -> Outcome<()> {
         let contexts = self.file()?.read()?;
         if contexts.contexts.is_empty() {
-            return Err(no_current(&contexts));
+            let hint = no_current(&contexts).hint.unwrap_or_default();
+            return Err(Fail::config("no contexts are saved").hint(hint));
         }
         let mut results = Vec::new();
         for context in &contexts.contexts {
@@ -249,6 +250,12 @@ fn print_side_by_side(results: Vec<(String, String, Outcome<Report>)>) -> Outcom
             Ok(report) => {
                 let table = report.view.into_table();
                 all.head = ["CONTEXT"].into_iter().chain(table.head).collect();
+                let width = all.head.len() - 1;
+                // An agent with nothing to list has answered too.
+                if table.rows.is_empty() {
+                    let empty = vec![Cell::or_dash(""); width];
+                    all.rows.push([vec![Cell::new(&name)], empty].concat());
+                }
                 for row in table.rows {
                     all.rows.push([vec![Cell::new(&name)], row].concat());
                 }

@@ -15,6 +15,8 @@ pub const PROBE_TIMEOUT_MS: u64 = 1000;
 /// After a refused probe. Two refusals are thus further apart than a quick restart takes.
 const AFTER_REFUSED_MS: u64 = 1600;
 const AFTER_UNANSWERED_MS: u64 = 400;
+/// After a goodbye: the four refusals that follow take longer than the 5 s of a planned restart.
+const AFTER_GOODBYE_MS: u64 = 1000;
 /// An unreachable member is dialled this often while there are few of them.
 const REDIAL_MS: u64 = 2000;
 /// Beyond this many, ten dials a second are shared.
@@ -77,6 +79,8 @@ struct Watch {
     /// When to dial out of turn; none while the round-robin will do.
     due_ms: Option<u64>,
     in_flight: bool,
+    /// It said goodbye: until it answers again, a refusal proves no more than silence does.
+    parted: bool,
 }
 
 /// The observations of one agent: nothing here is ever taken from others.
@@ -97,6 +101,7 @@ impl Liveness {
             missed: 0,
             due_ms: Some(now.mono_ms),
             in_flight: false,
+            parted: false,
         };
         self.watched.entry(member).or_insert(fresh);
     }
@@ -132,6 +137,7 @@ impl Liveness {
             missed: 0,
             due_ms: None,
             in_flight: false,
+            parted: false,
         };
         changed
     }
@@ -143,12 +149,32 @@ impl Liveness {
             return false;
         };
         watch.in_flight = false;
-        watch.missed = watch.missed.saturating_add(miss.weight());
+        let weight = if watch.parted {
+            Miss::Unanswered.weight()
+        } else {
+            miss.weight()
+        };
+        watch.missed = watch.missed.saturating_add(weight);
         let changed = watch.missed >= VERDICT && watch.status != Status::Unreachable;
         if changed {
             watch.status = Status::Unreachable;
         }
         watch.due_ms = Some(now.mono_ms + redial_after(watch.status, miss, away));
+        changed
+    }
+
+    /// A signed goodbye: the agent stops, perhaps to start again in a moment. Returns whether the
+    /// status changed.
+    pub fn parted(&mut self, member: KeyHash, now: Now) -> bool {
+        let Some(watch) = self.watched.get_mut(&member) else {
+            return false;
+        };
+        let changed = watch.status == Status::Alive;
+        if changed {
+            watch.status = Status::Suspect;
+        }
+        watch.parted = true;
+        watch.due_ms = Some(now.mono_ms + AFTER_GOODBYE_MS);
         changed
     }
 
@@ -262,6 +288,25 @@ mod tests {
             assert!(!l.missed(A, Miss::Refused, at(0)));
             l.answered(A, at(0));
         }
+    }
+
+    #[test]
+    fn a_planned_restart_of_five_seconds_is_no_verdict() {
+        let mut l = watching();
+        l.answered(A, at(0));
+        assert!(l.parted(A, at(0)));
+        assert_eq!(l.status(A).unwrap().0, Status::Suspect);
+        let mut first = |_| 0;
+        let mut verdict_ms = None;
+        for step in 0..100u64 {
+            let now = at(step * 100);
+            for member in l.due(now, &mut first) {
+                if l.missed(member, Miss::Refused, now) {
+                    verdict_ms = Some(now.mono_ms);
+                }
+            }
+        }
+        assert!(verdict_ms.is_some_and(|ms| ms > 5000), "{verdict_ms:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::wire::peer::{
 use std::net::IpAddr;
 
 /// How long a place stays reserved for a handshake under way.
-const RESERVED_MS: u64 = 15_000;
+pub(super) const RESERVED_MS: u64 = 15_000;
 
 /// How the initiator found the responder's identity before it proved itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,6 @@ pub struct Prepared {
     pub responder_key: PublicKey,
     pub known: Known,
 }
-
-type Welcomed = std::result::Result<Welcome, Refused>;
 
 impl Node {
     /// The first message of `peers add`.
@@ -196,136 +194,8 @@ impl Node {
         })
     }
 
-    /// The responder checks the initiator's proof and reserves its place. Gives the address to call
-    /// back.
-    pub fn check_proof(
-        &mut self,
-        proof: &InitiatorProof,
-        now: Now,
-    ) -> std::result::Result<Address, Refused> {
-        let record = self.proved(proof)?;
-        let hash = record.fields.id.hash();
-        self.may_enter(hash, proof)?;
-        let life = self.life.as_mut().ok_or(Refused::NotBootstrapped)?;
-        life.reserved.retain(|_, until| *until > now.mono_ms);
-        life.reserved.insert(hash, now.mono_ms + RESERVED_MS);
-        record.fields.address.ok_or(Refused::BadProof)
-    }
-
-    /// The license's MAC first, then the signatures.
-    fn proved(&self, proof: &InitiatorProof) -> std::result::Result<PeerRecord, Refused> {
-        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
-        let issue = life.issues.iter().find(|i| i.id() == proof.issue);
-        let issue = issue.ok_or(Refused::NoCommonIssue)?;
-        let transcript = handshake::initiator_transcript(proof, life.key.public()).bytes();
-        let good = handshake::check(
-            Context::HandshakeInitiator,
-            &transcript,
-            issue,
-            &proof.record.key,
-            &proof.proof,
-            &proof.signature,
-        );
-        let fits = good
-            && proof.v == VERSION
-            && proof.record.tagged_by(&life.issues)
-            && proof.members.0.len() % 10 == 0;
-        let record = fits
-            .then(|| PeerRecord::open(proof.record.clone()).ok())
-            .flatten();
-        record.ok_or(Refused::BadProof)
-    }
-
-    /// The responder's own view of the initiator, and the limit over the members of both.
-    fn may_enter(&self, hash: KeyHash, proof: &InitiatorProof) -> std::result::Result<(), Refused> {
-        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
-        if life.deactivated {
-            return Err(Refused::Deactivated { peer_id: life.id });
-        }
-        if hash == life.hash() {
-            return Err(Refused::BadProof);
-        }
-        if let Some(announcement) = life.register.ended(hash) {
-            let announcement = Box::new(announcement.signed.clone());
-            return Err(Refused::InitiatorEnded { announcement });
-        }
-        if life.view.hidden.contains_key(&hash) {
-            return Err(Refused::DeletedHere);
-        }
-        let others = proof
-            .members
-            .0
-            .chunks_exact(10)
-            .filter_map(|c| Some(KeyHash(c.try_into().ok()?)));
-        let reserved = life.reserved.keys().copied().chain([hash]);
-        let count = admission::union_count(&life.register, reserved, others);
-        let limit = life.max_nodes().min(proof.max_nodes);
-        let grows = count > life.register.member_count();
-        match grows && exceeds(count, limit) {
-            true => Err(Refused::NodeLimit { limit }),
-            false => Ok(()),
-        }
-    }
-
-    /// The responder's commit: the initiator is a member here from now on.
-    pub fn welcome(&mut self, proof: &InitiatorProof, remote: IpAddr, now: Now) -> Welcomed {
-        let record = self.proved(proof)?;
-        let hash = record.fields.id.hash();
-        self.release(hash);
-        self.may_enter(hash, proof)?;
-        let overloaded = |e: Error| {
-            log::error!(
-                "a handshake could not be stored: {e} {}",
-                e.cause().unwrap_or("")
-            );
-            Refused::Overloaded
-        };
-        self.settle_as_dialled(&proof.dialled, remote, now)
-            .map_err(overloaded)?;
-        self.take_items(vec![record.signed.clone()], None, false, now)
-            .map_err(overloaded)?;
-        self.greet(hash, now).map_err(overloaded)?;
-        let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
-        let issue = life
-            .issues
-            .iter()
-            .find(|i| i.id() == proof.issue)
-            .ok_or(Refused::NoCommonIssue)?;
-        let own = life
-            .register
-            .member(life.hash())
-            .ok_or(Refused::Deactivated { peer_id: life.id })?;
-        let transcript =
-            handshake::responder_transcript(proof, life.key.public(), own.signed.version()).bytes();
-        let (mac, signature) =
-            handshake::prove(Context::HandshakeResponder, &transcript, issue, &life.key);
-        Ok(Welcome {
-            record: own.signed.clone(),
-            proof: mac,
-            signature,
-        })
-    }
-
-    /// The responder's address is the one that was dialled, unless it was given one. A loopback
-    /// address never replaces one that other hosts can use.
-    fn settle_as_dialled(&mut self, dialled: &Address, remote: IpAddr, now: Now) -> Result<()> {
-        if self.fixed_address().is_some() {
-            return Ok(());
-        }
-        let near = remote.is_loopback() || dialled.is_loopback();
-        let life = self.life()?;
-        let keep = match &life.address {
-            Some(own) => own == dialled || near,
-            None => false,
-        };
-        match keep {
-            true => Ok(()),
-            false => self.renew_record(life.incarnation + 1, Some(dialled.clone()), now),
-        }
-    }
-
     /// A handshake is evidence of life, and a reason to compare registers at once.
-    fn greet(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+    pub(super) fn greet(&mut self, hash: KeyHash, now: Now) -> Result<()> {
         self.note_alive(hash, now)?;
         if let Some(life) = &mut self.life {
             life.gossip.want_fresh_exchange(hash);
@@ -473,6 +343,6 @@ impl Life {
     }
 }
 
-fn exceeds(count: usize, limit: u32) -> bool {
+pub(super) fn exceeds(count: usize, limit: u32) -> bool {
     count > usize::try_from(limit).unwrap_or(usize::MAX)
 }

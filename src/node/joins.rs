@@ -4,10 +4,11 @@
 use super::Node;
 use super::calls::CallFault;
 use super::join::Prepared;
+use super::refusals::{read_answer, unexpected};
 use crate::core::handshake::Challenger;
 use crate::core::schedule::{Now, TokenBucket};
-use crate::domain::{Address, Error, HandshakeFault, Name, PublicKey, Result};
-use crate::wire::operator::{ErrorBody, Peer};
+use crate::domain::{Address, Error, Name, PublicKey, Result};
+use crate::wire::operator::Peer;
 use crate::wire::peer::{
     self, CallBack, Handshake, HandshakeAnswer, Hello, InitiatorProof, Refused,
 };
@@ -61,7 +62,7 @@ enum Machine {
         ticket: u64,
         dialled: Address,
         name: Name,
-        hello: Hello,
+        hello: Box<Hello>,
     },
     /// We sent our proof.
     Proving {
@@ -122,12 +123,12 @@ impl Joins {
             Ok(hello) => hello,
             Err(e) => return self.finish(ticket, Err(e)),
         };
-        let body = peer::to_bytes(&Handshake::Hello(hello.clone()));
+        let body = peer::to_bytes(&Handshake::Hello(Box::new(hello.clone())));
         let machine = Machine::Greeting {
             ticket,
             dialled: dialled.clone(),
             name,
-            hello,
+            hello: Box::new(hello),
         };
         self.call(machine, dialled, body, HELLO_TIMEOUT_MS, now);
     }
@@ -311,7 +312,7 @@ impl Joins {
         ticket: u64,
         dialled: Address,
         name: Name,
-        hello: Hello,
+        hello: Box<Hello>,
         outcome: CallOutcome,
         port: &mut impl Port,
         now: Now,
@@ -441,74 +442,4 @@ fn called(
     let welcome = port.with(move |node, now| node.welcome(&proof, remote, now));
     let welcome = welcome.map_err(|_| Refused::Overloaded)??;
     Ok(HandshakeAnswer::Welcome(Box::new(welcome)))
-}
-
-/// What came back, or why nothing did.
-fn read_answer(outcome: CallOutcome) -> Result<(HandshakeAnswer, Option<IpAddr>)> {
-    let fault = |f| Err(Error::Handshake(f));
-    let (status, body, local) = match outcome {
-        Ok(answer) => answer,
-        Err((CallFault::Refused, _)) => return fault(HandshakeFault::Refused),
-        Err((CallFault::NotSent, why)) if !why.is_empty() => {
-            return fault(HandshakeFault::Unreachable(why));
-        }
-        Err((CallFault::NotSent, _)) => return Err(Error::Overloaded),
-        Err((CallFault::Unanswered, why)) if !why.is_empty() => {
-            return fault(HandshakeFault::Unreachable(why));
-        }
-        Err((CallFault::Unanswered, _)) => return fault(HandshakeFault::Timeout),
-    };
-    if let Ok(answer) = peer::read::<HandshakeAnswer>(&body) {
-        return Ok((answer, local));
-    }
-    let code = serde_json::from_slice::<ErrorBody>(&body)
-        .map(|b| b.code)
-        .unwrap_or_default();
-    fault(match crate::domain::Code::parse(&code) {
-        Some(crate::domain::Code::NotBootstrapped) => HandshakeFault::NotBootstrapped,
-        Some(code) => HandshakeFault::Protocol(format!("HTTP status {status} {}", code.row().name)),
-        None => HandshakeFault::Protocol(format!("HTTP status {status}, not an arctic agent")),
-    })
-}
-
-/// A refusal of the responder as the operator's error.
-fn unexpected(answer: HandshakeAnswer, port: &mut impl Port) -> Error {
-    let HandshakeAnswer::Refused { why } = answer else {
-        return Error::Handshake(HandshakeFault::Protocol("a message out of order".into()));
-    };
-    Error::Handshake(match why {
-        Refused::Version { v } => HandshakeFault::Version(v.to_string()),
-        Refused::NotBootstrapped => HandshakeFault::NotBootstrapped,
-        Refused::LicenseMismatch { license_id } => {
-            let theirs: String = license_id
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(64)
-                .collect();
-            match port.with(move |node, _| node.license_mismatch(theirs)) {
-                Ok(fault) => fault,
-                Err(e) => return e,
-            }
-        }
-        Refused::NoCommonIssue => HandshakeFault::NoCommonIssue,
-        Refused::BadProof => HandshakeFault::Signature,
-        Refused::Deactivated { peer_id } => HandshakeFault::Removed(peer_id.to_string()),
-        Refused::InitiatorEnded { announcement } => {
-            if let Err(e) = port.with(move |node, now| node.told_ended(*announcement, now)) {
-                return e;
-            }
-            HandshakeFault::SelfRemoved
-        }
-        Refused::DeletedHere => HandshakeFault::DeletedThere,
-        Refused::NodeLimit { limit } => return Error::NodeLimit(limit),
-        Refused::CallBack { why } => {
-            HandshakeFault::CallBack(why.chars().filter(|c| !c.is_control()).take(200).collect())
-        }
-        Refused::TooMany => {
-            HandshakeFault::Protocol("too many handshakes from this address; wait a second".into())
-        }
-        Refused::Overloaded => {
-            HandshakeFault::Protocol("the other agent is busy; try again".into())
-        }
-    })
 }

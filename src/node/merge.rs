@@ -143,17 +143,14 @@ impl Node {
             .life
             .as_mut()
             .ok_or(crate::domain::Error::NotBootstrapped)?;
-        let own = life.hash();
         self.store.write(|tx| {
             for change in &changes {
                 let name = life.last_name(change);
                 tx.put(change, &name, now.wall)?;
                 match change {
-                    Change::Put(Item::Peer(r))
-                        if life.register.member(r.fields.id.hash()).is_none() =>
-                    {
-                        if !r.fields.name.is_none() && r.fields.id.hash() != own {
-                            tx.set_local_name(r.fields.id.hash(), &r.fields.name)?;
+                    Change::Put(Item::Peer(r)) => {
+                        if let Some((hash, name)) = life.first_suggestion(&r.fields) {
+                            tx.set_local_name(hash, name)?;
                         }
                     }
                     // Reported gone: it owes no acknowledgement.
@@ -205,8 +202,11 @@ impl Node {
     fn overtake(&mut self, other: PeerFields, now: Now) -> Result<()> {
         let address = self.life()?.address.clone();
         if other.start != self.start && other.address.is_some() && other.address != address {
-            self.ask_double(other.address, now);
+            self.ask_double(other.address.clone(), now);
         }
+        // Without a handshake in this life, the address that we signed in an earlier one still stands:
+        // a newer record without any would make us unreachable for everyone.
+        let address = address.or(other.address);
         self.renew_record(other.incarnation.saturating_add(1), address, now)
     }
 
@@ -251,6 +251,15 @@ impl super::Life {
         }
     }
 
+    /// The name that a new member brings along becomes its name here. A name that it has on this
+    /// agent already is never replaced by a later suggestion.
+    fn first_suggestion<'a>(&self, fields: &'a PeerFields) -> Option<(KeyHash, &'a Name)> {
+        let hash = fields.id.hash();
+        let known = hash == self.hash() || self.register.member(hash).is_some();
+        let wanted = !known && !fields.name.is_none() && !self.view.names.contains_key(&hash);
+        wanted.then_some((hash, &fields.name))
+    }
+
     /// What follows from a committed change for observations and for the view. The register itself
     /// still is what it was before.
     fn believe(&mut self, change: &Change, now: Now) {
@@ -260,9 +269,9 @@ impl super::Life {
                 let hash = record.fields.id.hash();
                 if self.register.member(hash).is_none() {
                     self.view.created.insert(hash, now.wall);
-                    if !record.fields.name.is_none() {
-                        self.view.names.insert(hash, record.fields.name.clone());
-                    }
+                }
+                if let Some((hash, name)) = self.first_suggestion(&record.fields) {
+                    self.view.names.insert(hash, name.clone());
                 }
                 if hash != self.hash() && !self.view.hidden.contains_key(&hash) {
                     self.liveness.watch(hash, Status::Suspect, None, now);

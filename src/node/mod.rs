@@ -16,9 +16,12 @@ mod joins;
 mod leave;
 mod licensing;
 mod merge;
+mod outcome;
 mod receive;
+mod refusals;
 mod services;
 mod view;
+mod welcome;
 
 pub use calls::{Call, CallFault};
 pub use joins::{CallOutcome, JoinOut, Joins, Port};
@@ -63,6 +66,8 @@ pub struct Node {
     outbound: Vec<Call>,
     next_call: u64,
     counters: GossipCounters,
+    /// It has said goodbye.
+    leaving: bool,
     /// Unsigned refusals to strangers, by address.
     strangers: BTreeMap<IpAddr, TokenBucket>,
 }
@@ -159,6 +164,7 @@ impl Node {
             outbound: Vec::new(),
             next_call: 0,
             counters: GossipCounters::default(),
+            leaving: false,
             strangers: BTreeMap::new(),
         };
         node.resume(key, now)?;

@@ -42,6 +42,10 @@ impl Node {
     /// One message of another agent, from this address.
     pub fn receive(&mut self, body: &[u8], from: IpAddr, now: Now) -> Result<Inbound> {
         self.life()?;
+        if self.leaving {
+            // Whoever was told goodbye must not see an answer after it.
+            return Err(Error::Overloaded);
+        }
         self.counters.messages_received += 1;
         let frame: Frame = peer::read(body)?;
         let Some(sender) = self.admit(&frame, now)? else {
@@ -161,6 +165,9 @@ impl Node {
                     self.take_items(vec![record], Some(from), false, now)?;
                 }
                 let ended = self.take_body(&message.body, from, false, now)?;
+                if matches!(message.body, Body::Goodbye { .. }) {
+                    self.note_parted(from, now)?;
+                }
                 (Standing::Member, ended, self.reply_to(&message, from))
             }
         };
@@ -176,7 +183,9 @@ impl Node {
         now: Now,
     ) -> Result<Vec<PeerId>> {
         let items = match body {
-            Body::Beat { items } | Body::Delta { items, .. } => items.clone(),
+            Body::Beat { items } | Body::Goodbye { items } | Body::Delta { items, .. } => {
+                items.clone()
+            }
             Body::Digest { .. } => Vec::new(),
         };
         Ok(self.take_items(items, Some(from), only_ends, now)?.ended)
@@ -191,6 +200,7 @@ impl Node {
                 let keys = life.gossip.take_news(from);
                 ack(self.items(&keys))
             }
+            Body::Goodbye { .. } => ack(Vec::new()),
             Body::Digest { buckets } => {
                 let turn = usize::from(message.nonce[0]);
                 summary(&life.register, &buckets.0, turn)

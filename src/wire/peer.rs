@@ -53,6 +53,8 @@ pub struct Message {
 pub enum Body {
     /// A probe, with whatever news there is.
     Beat { items: Vec<Signed> },
+    /// The sender stops. What it knew last comes along.
+    Goodbye { items: Vec<Signed> },
     /// The first half of an exchange: one 8-byte hash for each bucket of ids.
     Digest { buckets: Bytes },
     /// The second half: what the other side lacks, and the keys of what this side lacks.
@@ -123,7 +125,7 @@ pub struct Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Handshake {
-    Hello(Hello),
+    Hello(Box<Hello>),
     Proof(Box<InitiatorProof>),
     CallBack(CallBack),
 }

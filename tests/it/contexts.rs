@@ -75,7 +75,7 @@ fn contexts_are_saved_chosen_and_dropped() {
     // Dropping the current one says which are left; nobody is asked.
     let dropped = lab.arctic(&["config", "delete-peer", &bob.peer_id]);
     dropped.ok();
-    let left = "Left are: bob.";
+    let left = "Left are: bob (peer_";
     assert!(
         dropped.stderr.contains(left) && dropped.stderr.contains("arctic config use-peer"),
         "{dropped}"
@@ -220,7 +220,7 @@ fn token_prints_a_token_and_nothing_else() {
     let with = |more: &[&str]| {
         lab.arctic(&[&["peers", "list", "--config", empty, "--url", &url], more].concat())
     };
-    with(&[]).fails(3, &["no credentials for this agent", "--token-file"]);
+    with(&[]).fails(5, &["no credentials for this agent", "--token-file"]);
     with(&["--token-file", "token"]).says(&[&alice.peer_id]);
     with(&["--token", token]).says(&[&alice.peer_id]);
     with(&["--token-file", "no-such-file"]).fails(1, &["no-such-file"]);

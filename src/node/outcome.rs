@@ -1,0 +1,269 @@
+//! What became of a call: evidence of life or its lack, and what the answer brings.
+
+use super::calls::{CallFault, Flight, Purpose};
+use super::{Life, Node};
+use crate::core::liveness::{Miss, Status};
+use crate::core::register::{EntryKey, KEY_BYTES, VERSION_BYTES};
+use crate::core::schedule::Now;
+use crate::domain::keys::Context;
+use crate::domain::signed::Bytes;
+use crate::domain::{KeyHash, Result};
+use crate::wire::peer::{self, Answer, Answered, Body, Frame, Standing, VERSION};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most keys that one delta asks for.
+const MAX_WANT: usize = 2048;
+
+impl Node {
+    /// What became of a call: the HTTP status and body, or how it failed.
+    pub fn completed(
+        &mut self,
+        id: u64,
+        outcome: std::result::Result<(u16, Vec<u8>), CallFault>,
+        now: Now,
+    ) -> Result<()> {
+        let Some(flight) = self.life.as_mut().and_then(|l| l.calls.remove(&id)) else {
+            return Ok(());
+        };
+        match outcome {
+            Ok((_, body)) => match self.life()?.verified(&flight, &body) {
+                Some(answer) => self.answered(flight, answer, now),
+                None => {
+                    // Perhaps it does not know us: the next message brings our record along.
+                    if let Some(life) = &mut self.life {
+                        life.introduced.remove(&flight.to.hash());
+                    }
+                    self.failed(flight, CallFault::Unanswered, now)
+                }
+            },
+            Err(fault) => self.failed(flight, fault, now),
+        }
+    }
+
+    fn failed(&mut self, flight: Flight, fault: CallFault, now: Now) -> Result<()> {
+        let hash = flight.to.hash();
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match flight.purpose {
+            Purpose::Probe => {}
+            // Anything else that fails is a reason to ask again, but no evidence of its own.
+            Purpose::News => {
+                life.liveness.hurry(hash, now);
+                return Ok(());
+            }
+            Purpose::Digest | Purpose::Delta { .. } => {
+                life.gossip.exchange_failed(hash);
+                life.liveness.hurry(hash, now);
+                return Ok(());
+            }
+            Purpose::Deliver => {
+                life.delivery_failed(hash, now);
+                return Ok(());
+            }
+            Purpose::Double => return Ok(()),
+        }
+        let miss = match fault {
+            CallFault::Refused => Miss::Refused,
+            CallFault::Unanswered => Miss::Unanswered,
+            CallFault::NotSent => {
+                life.liveness.not_sent(hash, now);
+                return Ok(());
+            }
+        };
+        self.counters.probes_failed += 1;
+        if life.liveness.missed(hash, miss, now) {
+            self.write_status(hash)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, flight: Flight, answer: Answer, now: Now) -> Result<()> {
+        let hash = flight.to.hash();
+        if flight.purpose == Purpose::Double {
+            return self.double_answered(answer);
+        }
+        self.note_alive(hash, now)?;
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        life.introduced.insert(hash);
+        let refuses = answer.standing == Standing::DeletedHere;
+        match refuses {
+            true => drop(life.refused_by.insert(hash)),
+            false => drop(life.refused_by.remove(&hash)),
+        }
+        if answer.ended.iter().any(|id| id.hash() == life.hash()) {
+            self.acknowledged(hash)?;
+        }
+        let theirs = answer.hash;
+        match answer.body {
+            Answered::Ack { items } => {
+                self.take_items(items, Some(hash), false, now)?;
+                if answer.standing == Standing::Member {
+                    self.compare(hash, theirs);
+                }
+            }
+            Answered::Summary {
+                buckets,
+                entries,
+                more,
+            } if flight.purpose == Purpose::Digest => {
+                self.answer_summary(hash, &buckets.0, &entries.0, more, theirs, now);
+            }
+            Answered::Delta { items, .. } => {
+                self.take_items(items, Some(hash), false, now)?;
+                if let (Purpose::Delta { before }, Some(life)) = (flight.purpose, &mut self.life) {
+                    let after = (life.register.hash(), theirs);
+                    life.gossip.exchanged(hash, before, after);
+                    return Ok(());
+                }
+            }
+            Answered::Summary { .. } => {}
+        }
+        if matches!(flight.purpose, Purpose::Delta { .. })
+            || (refuses && flight.purpose == Purpose::Digest)
+        {
+            self.exchange_failed(hash);
+        }
+        Ok(())
+    }
+
+    /// Evidence of life: a signed answer to our own nonce.
+    pub(super) fn note_alive(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        if life.liveness.answered(hash, now) {
+            life.gossip.want_exchange(hash);
+            self.write_status(hash)?;
+        }
+        Ok(())
+    }
+
+    /// A signed goodbye.
+    pub(super) fn note_parted(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match life.liveness.parted(hash, now) {
+            true => self.write_status(hash),
+            false => Ok(()),
+        }
+    }
+
+    /// Only transitions are written: a quiet cluster leaves the disk alone.
+    fn write_status(&mut self, hash: KeyHash) -> Result<()> {
+        let Some(life) = &self.life else {
+            return Ok(());
+        };
+        let Some((status, seen)) = life.liveness.status(hash) else {
+            return Ok(());
+        };
+        match status {
+            Status::Alive => log::info!("{} is alive", life.label(hash)),
+            Status::Suspect => log::info!("{} said goodbye", life.label(hash)),
+            Status::Unreachable => log::warn!("{} is unreachable", life.label(hash)),
+        }
+        self.store.write(|tx| tx.set_status(hash, status, seen))
+    }
+
+    fn double_answered(&mut self, answer: Answer) -> Result<()> {
+        if answer.start != self.start {
+            self.note_double();
+        }
+        Ok(())
+    }
+
+    pub(super) fn note_double(&mut self) {
+        let Some(life) = &mut self.life else { return };
+        if !life.duplicate {
+            life.duplicate = true;
+            log::error!(
+                "another running agent uses this agent's key (a cloned disk?); stop one of them, and run 'arctic agent reset' on it before it starts again"
+            );
+        }
+    }
+
+    fn compare(&mut self, partner: KeyHash, theirs: [u8; 32]) {
+        if let Some(life) = &mut self.life {
+            let ours = life.register.hash();
+            life.gossip.compare(partner, ours, theirs);
+        }
+    }
+
+    /// The second half of an exchange: what differs in the buckets that the summary covers.
+    fn answer_summary(
+        &mut self,
+        partner: KeyHash,
+        buckets: &[u8],
+        entries: &[u8],
+        _more: bool,
+        theirs: [u8; 32],
+        now: Now,
+    ) {
+        let Some(life) = &self.life else { return };
+        let ours = life.register.hash();
+        let rows = read_rows(entries);
+        let covered: BTreeSet<u8> = buckets.iter().copied().collect();
+        let mut send = Vec::new();
+        let mut want = rows.clone();
+        for (key, version) in covered.iter().flat_map(|b| life.register.bucket(*b)) {
+            match rows.get(&key) {
+                Some(their_version) if *their_version == version => drop(want.remove(&key)),
+                _ => send.push(key),
+            }
+        }
+        let want: Vec<EntryKey> = want.into_keys().take(MAX_WANT).collect();
+        if send.is_empty() && want.is_empty() {
+            let pair = (ours, theirs);
+            if let Some(life) = &mut self.life {
+                life.gossip.exchanged(partner, pair, pair);
+            }
+            return;
+        }
+        let items = self.items(&send);
+        let body = Body::Delta {
+            more: items.len() < send.len(),
+            items,
+            want: Bytes(want.iter().flat_map(|k| k.to_bytes()).collect()),
+        };
+        let purpose = Purpose::Delta {
+            before: (ours, theirs),
+        };
+        if !self.send(partner, body, purpose, now) {
+            self.exchange_failed(partner);
+        }
+    }
+}
+
+/// Rows of a summary: key and the first bytes of the version. Rows that make no sense are left out.
+fn read_rows(entries: &[u8]) -> BTreeMap<EntryKey, [u8; VERSION_BYTES]> {
+    entries
+        .chunks_exact(KEY_BYTES + VERSION_BYTES)
+        .filter_map(|row| {
+            let (key, version) = row.split_first_chunk::<KEY_BYTES>()?;
+            Some((EntryKey::from_bytes(key)?, version.try_into().ok()?))
+        })
+        .collect()
+}
+
+impl Life {
+    /// The answer, if it is signed by whom we asked, for us, over our nonce.
+    fn verified(&self, flight: &Flight, body: &[u8]) -> Option<Answer> {
+        let frame: Frame = peer::read(body).ok()?;
+        let signed = frame.key == flight.key
+            && frame
+                .key
+                .verify(Context::Answer, &frame.payload.0, &frame.signature);
+        if !signed {
+            return None;
+        }
+        let answer: Answer = peer::read(&frame.payload.0).ok()?;
+        let ours = answer.v == VERSION
+            && answer.nonce == flight.nonce
+            && answer.to == self.id
+            && answer.from.matches(&frame.key);
+        ours.then_some(answer)
+    }
+}
