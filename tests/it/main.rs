@@ -4,6 +4,7 @@ mod cli;
 mod contexts;
 mod crash;
 mod departure;
+mod dev;
 mod harness;
 mod http;
 mod license;
