@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 mod failing;
+mod quiet;
 
 pub(super) const DAY_MS: i64 = 86_400_000;
 const BEGAN: i64 = 1_800_000_000_000;
