@@ -240,7 +240,6 @@ impl Threads {
     /// The usher first: whoever waits for a handshake is answered while its connection drains. Then
     /// the couriers, and last the pulse, which owns the store.
     fn stop(self, running: Running) {
-        let _ = self.agent.door.try_send(Knock::Stop);
         let told = self.agent.node(|node, now| {
             node.goodbye(now);
             Ok(())
@@ -248,8 +247,12 @@ impl Threads {
         if let Err(e) = told {
             log::warn!("no goodbye was said: {e}");
         }
+        // The usher never waits long, so a full door empties; one that stays full is not waited for.
+        let stopping = self.agent.door.send_timeout(Knock::Stop, DRAIN).is_ok();
         running.stop(DRAIN);
-        let _ = self.usher.join();
+        if stopping {
+            let _ = self.usher.join();
+        }
         let _ = self.stop_pulse.try_send(());
         let _ = self.pulse.join();
         for farewell in self.farewells {

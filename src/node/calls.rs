@@ -64,16 +64,19 @@ impl Node {
         if self.life.is_none() {
             return Ok(());
         }
-        self.lose_calls(now)?;
-        self.drop_ended_issue(now)?;
-        self.deliver(now)?;
-        if self.life()?.deactivated || self.leaving {
-            return Ok(());
+        // A store that fails must not stop the beats: deadlines that nobody moves on would also keep
+        // the pulse awake all the time.
+        let written = [
+            self.lose_calls(now),
+            self.drop_ended_issue(now),
+            self.deliver(now),
+        ];
+        if !self.life()?.deactivated && !self.leaving {
+            self.probe(now);
+            self.send_news(now);
+            self.begin_exchanges(now);
         }
-        self.probe(now);
-        self.send_news(now);
-        self.begin_exchanges(now);
-        Ok(())
+        written.into_iter().collect()
     }
 
     /// When the next tick is due, on the monotonic clock.
@@ -98,10 +101,12 @@ impl Node {
         };
         let lost = |(_, f): &(&u64, &Flight)| f.lost_at_ms <= now.mono_ms;
         let ids: Vec<u64> = life.calls.iter().filter(lost).map(|(id, _)| *id).collect();
-        for id in ids {
-            self.completed(id, Err(CallFault::NotSent), now)?;
-        }
-        Ok(())
+        // Each of them is given up, whatever becomes of the others.
+        let given_up: Vec<Result<()>> = ids
+            .into_iter()
+            .map(|id| self.completed(id, Err(CallFault::NotSent), now))
+            .collect();
+        given_up.into_iter().collect()
     }
 
     fn probe(&mut self, now: Now) {

@@ -200,13 +200,15 @@ impl Node {
     /// restored, or from a clone that is alive. We take its incarnation plus one; and when it was
     /// another start, we ask at its address who answers there.
     fn overtake(&mut self, other: PeerFields, now: Now) -> Result<()> {
-        let address = self.life()?.address.clone();
-        if other.start != self.start && other.address.is_some() && other.address != address {
-            self.ask_double(other.address.clone(), now);
+        let own = self.life()?.address.clone();
+        // A database that was lost took the settled address along, and no handshake may follow: a
+        // record without one would make everybody forget where this agent is.
+        let address = own.or_else(|| other.address.clone());
+        // Asked even if the address is our own: a cloned disk holds the settled address of the
+        // original, so that the clone finds the original there, and the original only itself.
+        if other.start != self.start && !self.life()?.duplicate {
+            self.ask_double(other.address, now);
         }
-        // Without a handshake in this life, the address that we signed in an earlier one still stands:
-        // a newer record without any would make us unreachable for everyone.
-        let address = address.or(other.address);
         self.renew_record(other.incarnation.saturating_add(1), address, now)
     }
 

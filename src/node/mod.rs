@@ -20,6 +20,8 @@ mod outcome;
 mod receive;
 mod refusals;
 mod services;
+#[cfg(test)]
+mod tests;
 mod view;
 mod welcome;
 

@@ -11,8 +11,16 @@ use crate::domain::{KeyHash, Result};
 use crate::wire::peer::{self, Answer, Answered, Body, Frame, Standing, VERSION};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most keys that one delta asks for.
-const MAX_WANT: usize = 2048;
+/// The most keys that one delta asks for: with the items beside them, base64 twice over, the message
+/// stays below its bound.
+pub(super) const MAX_WANT: usize = 1024;
+
+/// Whether the exchange that an answer belongs to goes on with another call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Over,
+    GoesOn,
+}
 
 impl Node {
     /// What became of a call: the HTTP status and body, or how it failed.
@@ -79,13 +87,32 @@ impl Node {
     }
 
     fn answered(&mut self, flight: Flight, answer: Answer, now: Now) -> Result<()> {
-        let hash = flight.to.hash();
         if flight.purpose == Purpose::Double {
             return self.double_answered(answer);
         }
+        let (hash, purpose) = (flight.to.hash(), flight.purpose);
+        let read = self.read_answer(flight, answer, now);
+        let Some(life) = &mut self.life else {
+            return read.map(drop);
+        };
+        // The call is over, also when its answer could not be stored or made no sense: an exchange
+        // or a delivery that nobody ends would never be tried again.
+        match purpose {
+            Purpose::Deliver => life.delivery_failed(hash, now),
+            Purpose::Digest | Purpose::Delta { .. } if read != Ok(Next::GoesOn) => {
+                life.gossip.exchange_failed(hash);
+            }
+            _ => {}
+        }
+        read.map(drop)
+    }
+
+    /// What the answer brings.
+    fn read_answer(&mut self, flight: Flight, answer: Answer, now: Now) -> Result<Next> {
+        let hash = flight.to.hash();
         self.note_alive(hash, now)?;
         let Some(life) = &mut self.life else {
-            return Ok(());
+            return Ok(Next::Over);
         };
         life.introduced.insert(hash);
         let refuses = answer.standing == Standing::DeletedHere;
@@ -97,9 +124,11 @@ impl Node {
             self.acknowledged(hash)?;
         }
         let theirs = answer.hash;
+        // An agent that was ended meanwhile reads ends and nothing else.
+        let only_ends = self.life()?.deactivated;
         match answer.body {
             Answered::Ack { items } => {
-                self.take_items(items, Some(hash), false, now)?;
+                self.take_items(items, Some(hash), only_ends, now)?;
                 if answer.standing == Standing::Member {
                     self.compare(hash, theirs);
                 }
@@ -110,23 +139,18 @@ impl Node {
                 more,
             } if flight.purpose == Purpose::Digest => {
                 self.answer_summary(hash, &buckets.0, &entries.0, more, theirs, now);
+                return Ok(Next::GoesOn);
             }
             Answered::Delta { items, .. } => {
-                self.take_items(items, Some(hash), false, now)?;
+                self.take_items(items, Some(hash), only_ends, now)?;
                 if let (Purpose::Delta { before }, Some(life)) = (flight.purpose, &mut self.life) {
                     let after = (life.register.hash(), theirs);
                     life.gossip.exchanged(hash, before, after);
-                    return Ok(());
                 }
             }
             Answered::Summary { .. } => {}
         }
-        if matches!(flight.purpose, Purpose::Delta { .. })
-            || (refuses && flight.purpose == Purpose::Digest)
-        {
-            self.exchange_failed(hash);
-        }
-        Ok(())
+        Ok(Next::Over)
     }
 
     /// Evidence of life: a signed answer to our own nonce.
