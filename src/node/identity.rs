@@ -273,7 +273,7 @@ fn life_of(snapshot: Snapshot, key: SecretKey, now: Now) -> Life {
         last_round_at: None,
     };
     for row in snapshot.outbox {
-        life.owe(row, now);
+        life.still_owe(row, now);
     }
     for (announcement, name) in snapshot.ended {
         life.view.departed.insert(announcement.subject(), name);

@@ -3,7 +3,7 @@
 use super::calls::Purpose;
 use super::{Life, Node};
 use crate::core::gossip::Gossip;
-use crate::core::liveness::Liveness;
+use crate::core::liveness::{Liveness, Status};
 use crate::core::register::{Change, Item};
 use crate::core::schedule::Now;
 use crate::domain::announcement::AnnouncementFields;
@@ -15,6 +15,8 @@ use crate::wire::peer::{Body, VERSION};
 const GIVE_UP_DAYS: i64 = 30;
 const FIRST_RETRY_MS: u64 = 1000;
 const LAST_RETRY_MS: u64 = 60_000;
+/// Where the retries of a member begin that was unreachable already: those that answer come first.
+const UNREACHABLE_RETRY_MS: u64 = 4000;
 /// Deliveries under way at once.
 const AT_ONCE: usize = 16;
 
@@ -36,6 +38,7 @@ impl Node {
         let announcement = life.deactivation(incarnation);
         let change = Change::Put(Item::Announcement(announcement));
         let owed = life.addressees(now);
+        let waits: Vec<u64> = owed.iter().map(|row| life.first_wait(row)).collect();
         self.store.write(|tx| {
             tx.set_incarnation(incarnation, life.address.as_ref())?;
             tx.set_deactivated()?;
@@ -46,8 +49,8 @@ impl Node {
         life.register.apply(&change);
         life.deactivate();
         let count = owed.len();
-        for row in owed {
-            life.owe(row, now);
+        for (row, wait_ms) in owed.into_iter().zip(waits) {
+            life.owe(row, wait_ms, now);
         }
         self.deliver(now)?;
         Ok(count)
@@ -66,30 +69,22 @@ impl Node {
         let Some(announcement) = life.register.ended(life.hash()).cloned() else {
             return Ok(());
         };
-        let expired = |d: &&Delivery| d.row.created_at.plus_days(GIVE_UP_DAYS) <= now.wall;
+        // A clock that was set forward by years is no reason to give up what was never offered: each
+        // start offers for a while before it looks at the date.
+        let expired = |d: &&Delivery| {
+            d.wait_ms >= LAST_RETRY_MS && d.row.created_at.plus_days(GIVE_UP_DAYS) <= now.wall
+        };
         let stale: Vec<KeyHash> = life
             .outbox
             .values()
             .filter(expired)
             .map(|d| d.row.peer_id.hash())
             .collect();
-        for hash in stale {
-            self.acknowledged(hash)?;
-        }
-        let Some(life) = &mut self.life else {
-            return Ok(());
-        };
-        let busy = life.outbox.values().filter(|d| d.in_flight).count();
-        let due = life
-            .outbox
-            .values_mut()
-            .filter(|d| !d.in_flight && d.due_ms <= now.mono_ms);
-        let mut rows = Vec::new();
-        for delivery in due.take(AT_ONCE.saturating_sub(busy)) {
-            delivery.in_flight = true;
-            rows.push(delivery.row.clone());
-        }
-        for row in rows {
+        let given_up: Vec<Result<()>> = stale
+            .into_iter()
+            .map(|hash| self.acknowledged(hash))
+            .collect();
+        for row in self.due_deliveries(now) {
             let items = vec![announcement.signed.clone()];
             self.post(
                 row.peer_id,
@@ -100,7 +95,29 @@ impl Node {
                 now,
             );
         }
-        Ok(())
+        given_up.into_iter().collect()
+    }
+
+    /// The addressees whose turn it is, as many as there is room for. Those that failed least come
+    /// first, so that members that hang do not stand before those that answer.
+    fn due_deliveries(&mut self, now: Now) -> Vec<OutboxRow> {
+        let Some(life) = &mut self.life else {
+            return Vec::new();
+        };
+        let busy = life.outbox.values().filter(|d| d.in_flight).count();
+        let mut due: Vec<&mut Delivery> = life
+            .outbox
+            .values_mut()
+            .filter(|d| !d.in_flight && d.due_ms <= now.mono_ms)
+            .collect();
+        due.sort_by_key(|d| d.wait_ms);
+        due.truncate(AT_ONCE.saturating_sub(busy));
+        due.into_iter()
+            .map(|delivery| {
+                delivery.in_flight = true;
+                delivery.row.clone()
+            })
+            .collect()
     }
 
     /// A member knows, or is gone itself, or was offered it for long enough.
@@ -147,10 +164,22 @@ impl Life {
             .collect()
     }
 
-    pub(super) fn owe(&mut self, row: OutboxRow, now: Now) {
+    fn first_wait(&self, row: &OutboxRow) -> u64 {
+        match self.liveness.status(row.peer_id.hash()) {
+            Some((Status::Unreachable, _)) => UNREACHABLE_RETRY_MS,
+            _ => FIRST_RETRY_MS,
+        }
+    }
+
+    /// What an earlier start left to deliver.
+    pub(super) fn still_owe(&mut self, row: OutboxRow, now: Now) {
+        self.owe(row, FIRST_RETRY_MS, now);
+    }
+
+    fn owe(&mut self, row: OutboxRow, wait_ms: u64, now: Now) {
         let delivery = Delivery {
             due_ms: now.mono_ms,
-            wait_ms: FIRST_RETRY_MS,
+            wait_ms,
             in_flight: false,
             row,
         };

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 mod failing;
+mod leaving;
 mod quiet;
 
 pub(super) const DAY_MS: i64 = 86_400_000;
