@@ -200,7 +200,10 @@ impl Node {
     /// restored, or from a clone that is alive. We take its incarnation plus one; and when it was
     /// another start, we ask at its address who answers there.
     fn overtake(&mut self, other: PeerFields, now: Now) -> Result<()> {
-        let address = self.life()?.address.clone();
+        let own = self.life()?.address.clone();
+        // A database that was lost took the settled address along, and no handshake may follow: a
+        // record without one would make everybody forget where this agent is.
+        let address = own.or_else(|| other.address.clone());
         if other.start != self.start && other.address.is_some() && other.address != address {
             self.ask_double(other.address, now);
         }

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 mod failing;
+mod joining;
 mod leaving;
 mod quiet;
 
