@@ -107,8 +107,13 @@ impl Node {
             return Err(Error::PeerExists);
         }
         self.reserve(hash, now)?;
-        self.settle(local, now)?;
-        self.sign_proof(hello, challenge, dialled, known)
+        let prepared = self
+            .settle(local, now)
+            .and_then(|()| self.sign_proof(hello, challenge, dialled, known));
+        if prepared.is_err() {
+            self.release(hash);
+        }
+        prepared
     }
 
     /// Takes a place in the license for a handshake under way.
@@ -139,14 +144,17 @@ impl Node {
         let port = self.config.listen.port();
         let life = self.life()?;
         let far = local.is_some_and(|ip| !ip.is_loopback());
+        let settled = local.and_then(|ip| Address::new(ip, port).ok());
+        // While this agent is alone nobody holds its address: what a handshake that failed has
+        // settled must not stand in the way of the next one, which may leave by another network.
+        let alone = life.register.member_count() == 1 && settled.is_some();
         let keep = life
             .address
             .as_ref()
-            .is_some_and(|a| !(far && a.is_loopback()));
+            .is_some_and(|a| !(far && a.is_loopback()) && (!alone || settled.as_ref() == Some(a)));
         if fixed.is_some() || keep {
             return Ok(());
         }
-        let settled = local.and_then(|ip| Address::new(ip, port).ok());
         let Some(settled) = settled else {
             return Err(Error::Handshake(HandshakeFault::Unreachable(
                 "this agent cannot tell its own address; start it with --advertise HOST:PORT"
@@ -222,18 +230,21 @@ impl Node {
         let item = Item::Peer(record);
         let change = self.active()?.register.consider(&item);
         self.commit_changes(change.into_iter().collect(), None, now, AUTHOR_FANOUT, None)?;
-        self.name_added(hash, name)?;
         self.greet(hash, now)?;
+        let new = match &prepared.known {
+            Known::No => true,
+            Known::Member(before) if *before != self.address_of(hash) => false,
+            // A refusal changes no name.
+            Known::Member(_) => return Err(Error::PeerExists),
+        };
+        self.name_added(hash, name)?;
         let peer = self.peer(self.active()?.register.id_of(hash).ok_or(fault)?)?;
-        match &prepared.known {
-            Known::No => Ok((true, peer)),
-            Known::Member(before)
-                if before.as_ref().map(Address::to_string).as_deref() != Some(&peer.address) =>
-            {
-                Ok((false, peer))
-            }
-            Known::Member(_) => Err(Error::PeerExists),
-        }
+        Ok((new, peer))
+    }
+
+    fn address_of(&self, hash: KeyHash) -> Option<Address> {
+        let record = self.life.as_ref()?.register.member(hash)?;
+        record.fields.address.clone()
     }
 
     fn welcomed(&self, prepared: &Prepared, welcome: &Welcome) -> Option<PeerRecord> {
