@@ -136,7 +136,11 @@ fn serve(take: &Receiver<Letter>, client: &Client, idle: &Arc<AtomicUsize>) {
             let _idle = Counted(idle.clone());
             take.recv_timeout(IDLE)
         };
-        let Ok(letter) = letter else { return };
+        // Whoever posted while this courier was still counted idle started no other: look once more
+        // after saying that it goes, or the letter would lie there until the next one.
+        let Some(letter) = letter.ok().or_else(|| take.try_recv().ok()) else {
+            return;
+        };
         let outcome = carry(client, &letter);
         (letter.deliver)(outcome);
     }
