@@ -240,9 +240,12 @@ impl Threads {
     /// The usher first: whoever waits for a handshake is answered while its connection drains. Then
     /// the couriers, and last the pulse, which owns the store.
     fn stop(self, running: Running) {
-        let _ = self.agent.door.try_send(Knock::Stop);
+        // The usher never waits long, so a full door empties; one that stays full is not waited for.
+        let told = self.agent.door.send_timeout(Knock::Stop, DRAIN).is_ok();
         running.stop(DRAIN);
-        let _ = self.usher.join();
+        if told {
+            let _ = self.usher.join();
+        }
         let _ = self.stop_pulse.try_send(());
         let _ = self.pulse.join();
         for farewell in self.farewells {
