@@ -60,5 +60,7 @@ pub fn reset(dir: &Path) -> Result<(), String> {
             Err(e) => return Err(format!("{}: {e}", path.display())),
         }
     }
-    Ok(())
+    // An identity that came back after a power failure would be two: synced before it is said.
+    let synced = std::fs::File::open(dir).and_then(|d| d.sync_all());
+    synced.map_err(|e| format!("{}: {e}", dir.display()))
 }
