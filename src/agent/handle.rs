@@ -10,7 +10,7 @@ use crate::domain::{Address, Error, Name, Result};
 use crate::node::{Inbound, Node};
 use crate::store::Reader;
 use crate::wire::operator::{Bootstrap, Bootstrapped, Deactivated, Peer};
-use crate::wire::peer::{Handshake, HandshakeAnswer};
+use crate::wire::peer::{self, Frame, Handshake, HandshakeAnswer};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -134,8 +134,10 @@ impl Agent {
     }
 
     /// A message of another agent.
-    pub fn message(&self, body: Vec<u8>, from: IpAddr) -> Result<Inbound> {
-        self.node(move |node, now| node.receive(&body, from, now))
+    pub fn message(&self, body: &[u8], from: IpAddr) -> Result<Inbound> {
+        // Read on the connection's thread: a stranger's long body must not keep the pulse busy.
+        let frame: Frame = peer::read(body)?;
+        self.node(move |node, now| node.receive_frame(frame, from, now))
     }
 
     /// A handshake message of another agent.

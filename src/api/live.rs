@@ -27,7 +27,7 @@ impl Live {
     }
 
     fn message(&self, call: &Call) -> Result<Reply> {
-        match self.agent.message(call.body.clone(), call.remote)? {
+        match self.agent.message(&call.body, call.remote)? {
             Inbound::Answer(frame) => Ok(reply::raw_json(200, frame)),
             Inbound::Stranger(refusal) => Ok(reply::json(403, &refusal)),
             Inbound::TooMany => Err(Error::TooMany),

@@ -42,8 +42,13 @@ impl Node {
     /// One message of another agent, from this address.
     pub fn receive(&mut self, body: &[u8], from: IpAddr, now: Now) -> Result<Inbound> {
         self.life()?;
+        self.receive_frame(peer::read(body)?, from, now)
+    }
+
+    /// The same, for a caller that has read the outer shape already.
+    pub fn receive_frame(&mut self, frame: Frame, from: IpAddr, now: Now) -> Result<Inbound> {
+        self.life()?;
         self.counters.messages_received += 1;
-        let frame: Frame = peer::read(body)?;
         let Some(sender) = self.admit(&frame, now)? else {
             return Ok(self.stranger("the sender is not known here", from, now));
         };
