@@ -204,7 +204,9 @@ impl Node {
         // A database that was lost took the settled address along, and no handshake may follow: a
         // record without one would make everybody forget where this agent is.
         let address = own.or_else(|| other.address.clone());
-        if other.start != self.start && other.address.is_some() && other.address != address {
+        // Asked even if the address is our own: a cloned disk holds the settled address of the
+        // original, so that the clone finds the original there, and the original only itself.
+        if other.start != self.start && !self.life()?.duplicate {
             self.ask_double(other.address, now);
         }
         self.renew_record(other.incarnation.saturating_add(1), address, now)

@@ -13,6 +13,7 @@ use crate::wire::peer::{self, Handshake};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+mod ending;
 mod failing;
 mod joining;
 mod leaving;
@@ -163,6 +164,36 @@ impl World {
         member.file.set_extension("again");
         member.node = open(&member.file, member.seed, member.seed.wrapping_add(50), now);
         member.bootstrap(now);
+    }
+
+    /// The files of an agent as they are now.
+    pub fn back_up(&self, who: usize, name: &str) -> PathBuf {
+        let copy = self.dir.path().join(name);
+        for end in ["", "-wal"] {
+            let with = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+            std::fs::copy(with(&self.members[who].file), with(&copy)).unwrap();
+        }
+        copy
+    }
+
+    /// The agent goes on with these files.
+    pub fn restore(&mut self, who: usize, files: PathBuf) {
+        self.members[who].file = files;
+        self.restart(who);
+    }
+
+    /// A second agent with the key and the files of another, on a host of its own.
+    pub fn clone_disk(&mut self, who: usize, host: u8) {
+        let (file, seed) = (self.back_up(who, "clone.db"), self.members[who].seed);
+        self.members.push(Member {
+            node: open(&file, seed, host, self.now),
+            joins: Joins::new(entropy(100 + host)),
+            address: Address::new(ip(host), 8080).unwrap(),
+            near: ip(host),
+            silent: false,
+            seed,
+            file,
+        });
     }
 
     /// The database file goes away, or comes back: writes fail, or work again.
