@@ -371,3 +371,73 @@ fn the_issuers_tools_are_careful() {
     lab.arctic(&[&issue[..], &["1"]].concat())
         .fails(2, &["--max-nodes"]);
 }
+
+#[test]
+fn adds_take_several_addresses_a_name_and_patience() {
+    let lab = Lab::new();
+    let [alice, bob, carol, mut dave] =
+        ["alice", "bob", "carol", "dave"].map(|name| lab.member(name));
+    lab.save(&alice);
+    let partly = lab.arctic(&[
+        "peers",
+        "add",
+        &bob.address,
+        "127.0.0.1:1",
+        &carol.address,
+        "-j",
+    ]);
+    partly.fails(6, &["127.0.0.1:1", "connection refused", "1 of 3"]);
+    let items = partly.json();
+    let ok: Vec<bool> = items
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|i| i["ok"] == true)
+        .collect();
+    assert_eq!(ok, [true, false, true], "{items}");
+    assert_eq!(alice.peers().len(), 3);
+    lab.arctic(&["peers", "add", "127.0.0.1:1", "127.0.0.1:2"])
+        .fails(1, &["2 of 2"]);
+    lab.arctic(&["peers", "add", "nonsense"])
+        .fails(2, &["HOST:PORT"]);
+    lab.arctic(&["peers", "add"]).fails(2, &["HOST:PORT"]);
+
+    // An agent that is not up yet is waited for, when asked.
+    dave.kill();
+    let address = dave.address.clone();
+    lab.arctic(&["peers", "add", &address, "--wait", "1"])
+        .fails(1, &["connection refused"]);
+    let add = [
+        "peers",
+        "add",
+        &address,
+        "--wait",
+        "20",
+        "--name",
+        "the fourth",
+    ];
+    let mut command = lab.command(env!("CARGO_BIN_EXE_arctic"), &add);
+    let waiting = std::thread::spawn(move || run(&mut command));
+    dave.restart();
+    waiting
+        .join()
+        .expect("the thread ends")
+        .says(&["the fourth", &dave.peer_id]);
+    assert_eq!(
+        alice.peer(&dave.peer_id).expect("listed")["name"],
+        "the fourth"
+    );
+    assert_eq!(dave.peer(&dave.peer_id).expect("listed")["name"], "dave");
+
+    // The advice after a blank agent names the command, its address and the license to use.
+    let blank = lab.agent("blank");
+    let refused = lab.arctic(&["peers", "add", &blank.address]);
+    refused.fails(
+        1,
+        &[
+            "handshake failed: not bootstrapped",
+            "arctic bootstrap --url",
+            &blank.address,
+        ],
+    );
+}

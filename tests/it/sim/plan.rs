@@ -254,9 +254,8 @@ fn heal(world: &mut World) -> Checked {
 
 /// Whoever has not found the others by now is added again, until nobody is left outside.
 fn reconnect(world: &mut World) -> Checked {
-    let outside = |world: &World, i: usize| {
-        !world.hosts[i].departed && !(member_of(world, i, 0) && member_of(world, 0, i))
-    };
+    let joined = |world: &World, i: usize| member_of(world, i, 0) && member_of(world, 0, i);
+    let outside = |world: &World, i: usize| !(world.hosts[i].departed || joined(world, i));
     let all: Vec<usize> = (1..world.members).filter(|i| outside(world, *i)).collect();
     if !all.is_empty() {
         world.at(world.now_ms + 5000, Step::Reconnect);
