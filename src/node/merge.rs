@@ -269,13 +269,7 @@ impl super::Life {
                 }
                 if hash != self.hash() && !self.view.hidden.contains_key(&hash) {
                     self.liveness.watch(hash, Status::Suspect, None, now);
-                    // Perhaps it is back, or elsewhere. Whoever answers already is left to its turn.
-                    let answers = self.liveness.status(hash).map(|(status, _)| status);
-                    let before = self.register.member(hash);
-                    let moved = before.is_some_and(|b| b.fields.address != record.fields.address);
-                    if moved || answers != Some(Status::Alive) {
-                        self.liveness.hurry(hash, now);
-                    }
+                    self.liveness.hurry(hash, now);
                 }
             }
             Item::Announcement(a) => {
