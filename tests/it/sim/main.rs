@@ -127,7 +127,10 @@ fn seeds() {
                     sum.slowest_ms = sum.slowest_ms.max(run.converged_ms);
                     sum.messages += run.messages;
                 }
-                Err(report) => sum.failed.push((seed, report)),
+                Err(report) => {
+                    eprintln!("seed {seed} failed");
+                    sum.failed.push((seed, report));
+                }
             }
         }
     };
