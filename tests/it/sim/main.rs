@@ -11,6 +11,7 @@ mod plan;
 mod props;
 mod rng;
 mod rogue;
+mod story;
 mod trace;
 mod wire;
 mod world;
