@@ -10,13 +10,22 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// The author of news sends it to at most this many members itself.
 pub const AUTHOR_FANOUT: usize = 64;
 /// Whoever learns news passes it on to at most this many.
-pub const RELAY_FANOUT: usize = 4;
+const RELAY_FANOUT: usize = 4;
 /// News for one member waits together this long.
 const GATHER_MS: u64 = 10;
 /// Beyond this many waiting keys for one member an exchange is cheaper.
 const MAX_PENDING: usize = 128;
 pub const MESSAGES_A_SECOND: u64 = 200;
 pub const EXCHANGES_A_SECOND: u64 = 4;
+
+/// To how many others news is passed on. Where its author reaches every member itself, a relay only
+/// covers a broken path, and one each is enough: the next beat compares the registers anyway.
+pub fn relay_fanout(members: usize) -> usize {
+    match members <= AUTHOR_FANOUT {
+        true => 1,
+        false => RELAY_FANOUT,
+    }
+}
 
 #[derive(Debug, Clone)]
 struct Pending {

@@ -293,11 +293,14 @@ impl Node {
 }
 
 impl Life {
-    /// Our own record, for a member that may not have it.
+    /// Our own record for a member that may not have it, or what ended us: a member that never knew us
+    /// can check and acknowledge that, too.
     fn introduction(&self, to: KeyHash) -> Option<Signed> {
-        match self.introduced.contains(&to) {
-            true => None,
-            false => self.register.member(self.hash()).map(|r| r.signed.clone()),
+        if self.introduced.contains(&to) {
+            return None;
         }
+        let own = self.register.member(self.hash()).map(|r| &r.signed);
+        let end = || self.register.ended(self.hash()).map(|a| &a.signed);
+        own.or_else(end).cloned()
     }
 }

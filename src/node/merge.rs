@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::core::admission;
-use crate::core::gossip::{AUTHOR_FANOUT, RELAY_FANOUT};
+use crate::core::gossip::{AUTHOR_FANOUT, relay_fanout};
 use crate::core::liveness::Status;
 use crate::core::register::{Change, EntryKey, Item, Register};
 use crate::core::schedule::Now;
@@ -47,10 +47,10 @@ impl Node {
             }
             self.stage(signed, &mut staged);
         }
-        let fanout = if from.is_some() {
-            RELAY_FANOUT
-        } else {
-            AUTHOR_FANOUT
+        let members = self.life()?.register.member_count();
+        let fanout = match from {
+            Some(_) => relay_fanout(members),
+            None => AUTHOR_FANOUT,
         };
         let ended = std::mem::take(&mut staged.ended);
         let (overtaken, ends_us) = (staged.overtaken.take(), staged.ends_us.take());

@@ -159,7 +159,6 @@ impl Node {
             return Ok(());
         };
         if life.liveness.answered(hash, now) {
-            life.gossip.want_exchange(hash);
             self.write_status(hash)?;
         }
         Ok(())

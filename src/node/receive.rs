@@ -6,7 +6,7 @@ use crate::core::register::{BUCKETS, EntryKey, KEY_BYTES, Register, VERSION_BYTE
 use crate::core::schedule::{Now, TokenBucket};
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
-use crate::domain::{Error, KeyHash, PeerId, Result};
+use crate::domain::{Error, KeyHash, PeerId, Result, Signed, SignedKind};
 use crate::wire::peer::{self, Answer, Answered, Body, Frame, Message, Refusal, Standing, VERSION};
 use std::net::IpAddr;
 
@@ -36,6 +36,15 @@ enum Sender {
     Ended,
     /// This agent's own key.
     Ourselves,
+    /// Unknown here, and leaving: its own deactivation introduces it, and nothing else is read.
+    Leaver,
+}
+
+/// Who knocks, before anything but a tag was checked.
+enum Knock {
+    Known(Sender),
+    /// Unknown, with a record of its own whose tag is accepted: enters once its message is verified.
+    Newcomer,
 }
 
 impl Node {
@@ -53,9 +62,31 @@ impl Node {
             return Err(Error::Overloaded);
         }
         self.counters.messages_received += 1;
-        let Some(sender) = self.admit(&frame, now)? else {
+        let Some(knock) = self.knock(&frame)? else {
             return Ok(self.stranger("the sender is not known here", from, now));
         };
+        let Some(message) = self.open_message(&frame)? else {
+            return Ok(self.stranger("the message is not for this agent", from, now));
+        };
+        let record = frame.record.filter(|r| r.key == frame.key);
+        let sender = match knock {
+            Knock::Known(sender) => sender,
+            Knock::Newcomer => {
+                let own = record.iter().cloned().collect();
+                self.take_items(own, Some(frame.key.hash()), false, now)?;
+                if !self.life()?.register.knows(&frame.key) {
+                    return Ok(self.stranger("the sender is not known here", from, now));
+                }
+                Sender::Member
+            }
+        };
+        self.answer(sender, message, record, now)
+            .map(Inbound::Answer)
+    }
+
+    /// The message, if its sender signed it, and for this agent: what was meant for another changes
+    /// nothing here, whoever brings it.
+    fn open_message(&self, frame: &Frame) -> Result<Option<Message>> {
         let verified = frame
             .key
             .verify(Context::Message, &frame.payload.0, &frame.signature);
@@ -64,49 +95,36 @@ impl Node {
             .flatten();
         let id = self.life()?.id;
         let meant = |m: &Message| m.v == VERSION && m.from.matches(&frame.key) && m.to == id;
-        let Some(message) = message.filter(meant) else {
-            return Ok(self.stranger("the message is not for this agent", from, now));
-        };
-        let record = frame.record.filter(|r| r.key == frame.key);
-        self.answer(sender, message, record, now)
-            .map(Inbound::Answer)
+        Ok(message.filter(meant))
     }
 
-    /// The sender's standing, or none for a stranger. An unknown sender enters with its own record
-    /// and an accepted tag; the tag is checked before any signature.
-    fn admit(&mut self, frame: &Frame, now: Now) -> Result<Option<Sender>> {
+    /// The sender's standing, or none for a stranger. The tag of an unknown sender is checked here,
+    /// before any signature.
+    fn knock(&self, frame: &Frame) -> Result<Option<Knock>> {
         let life = self.life()?;
         let hash = frame.key.hash();
+        let known = |sender| Ok(Some(Knock::Known(sender)));
         if frame.key == life.key.public() {
-            return Ok(Some(Sender::Ourselves));
+            return known(Sender::Ourselves);
         }
         if life.register.ended(hash).is_some() {
-            return Ok(Some(Sender::Ended));
+            return known(Sender::Ended);
         }
         if life.register.knows(&frame.key) {
-            let hidden = life.view.hidden.contains_key(&hash);
-            return Ok(Some(if hidden {
-                Sender::Hidden
-            } else {
-                Sender::Member
-            }));
+            return known(match life.view.hidden.contains_key(&hash) {
+                true => Sender::Hidden,
+                false => Sender::Member,
+            });
         }
-        let Some(record) = &frame.record else {
+        let tagged = |record: &&Signed| record.key == frame.key && record.tagged_by(&life.issues);
+        let Some(record) = frame.record.as_ref().filter(tagged) else {
             return Ok(None);
         };
-        let tagged = record.key == frame.key && record.tagged_by(&life.issues);
+        if record.kind == SignedKind::Announcement {
+            return known(Sender::Leaver);
+        }
         let room = admission::room(&life.register, EntryKey::Peer(hash), life.max_nodes()).is_ok();
-        let signed = || {
-            frame
-                .key
-                .verify(Context::Message, &frame.payload.0, &frame.signature)
-        };
-        if life.deactivated || !tagged || !room || !signed() {
-            return Ok(None);
-        }
-        self.take_items(vec![record.clone()], Some(hash), false, now)?;
-        let entered = self.life()?.register.knows(&frame.key);
-        Ok(entered.then_some(Sender::Member))
+        Ok((room && !life.deactivated).then_some(Knock::Newcomer))
     }
 
     fn stranger(&mut self, why: &str, from: IpAddr, now: Now) -> Inbound {
@@ -141,7 +159,7 @@ impl Node {
         &mut self,
         sender: Sender,
         message: Message,
-        record: Option<crate::domain::Signed>,
+        record: Option<Signed>,
         now: Now,
     ) -> Result<Vec<u8>> {
         let from = message.from.hash();
@@ -159,6 +177,10 @@ impl Node {
             Sender::Hidden => {
                 let ended = self.take_body(&message.body, from, true, now)?;
                 (Standing::DeletedHere, ended, ack(Vec::new()))
+            }
+            Sender::Leaver => {
+                let ended = self.take_body(&message.body, from, true, now)?;
+                (Standing::Ended, ended, ack(Vec::new()))
             }
             Sender::Member if self.life()?.deactivated => {
                 let ended = self.take_body(&message.body, from, true, now)?;
@@ -254,7 +276,7 @@ impl Node {
     }
 }
 
-fn ack(items: Vec<crate::domain::Signed>) -> Answered {
+fn ack(items: Vec<Signed>) -> Answered {
     Answered::Ack { items }
 }
 

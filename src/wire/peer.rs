@@ -28,7 +28,8 @@ pub struct Frame {
     pub key: PublicKey,
     pub payload: Bytes,
     pub signature: Signature,
-    /// The sender's own record, for a receiver that may not know it.
+    /// The sender's own record, for a receiver that may not know it; the deactivation of one that has
+    /// left, which has no record any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Signed>,
 }

@@ -51,7 +51,7 @@ fn draw_fault(world: &mut World) {
         },
         3..=5 => {
             let pairs = draw_cut(world);
-            let mended = at + world.rng.between(1000, 25_000).min(last);
+            let mended = at + cut_for(world, pairs.len()).min(last);
             world.at(mended, Step::Mend(pairs.clone()));
             Step::Cut(pairs)
         }
@@ -69,6 +69,15 @@ fn draw_fault(world: &mut World) {
         _ => Step::Move(host),
     };
     world.at(at, step);
+}
+
+/// How long a cut lasts. Across a split everyone dials everyone, so a long one says nothing new for a
+/// lot of work; who is alone may be so for long.
+fn cut_for(world: &mut World, pairs: usize) -> u64 {
+    match pairs < 4 * world.members {
+        true => world.rng.between(1000, 25_000),
+        false => world.rng.between(1000, 9000),
+    }
 }
 
 /// A split, one host alone, or one direction only.

@@ -11,6 +11,7 @@ mod plan;
 mod props;
 mod rng;
 mod rogue;
+mod story;
 mod trace;
 mod wire;
 mod world;
@@ -127,7 +128,10 @@ fn seeds() {
                     sum.slowest_ms = sum.slowest_ms.max(run.converged_ms);
                     sum.messages += run.messages;
                 }
-                Err(report) => sum.failed.push((seed, report)),
+                Err(report) => {
+                    eprintln!("seed {seed} failed");
+                    sum.failed.push((seed, report));
+                }
             }
         }
     };
