@@ -188,6 +188,17 @@ impl Node {
         };
         let mut targets = life.partners();
         targets.retain(|t| Some(*t) != from && Some(*t) != subject);
+        if targets.len() > fanout {
+            // Where not everyone is told anyway, those who would not hear it are left out first.
+            let away = |t: &KeyHash| {
+                life.liveness
+                    .status(*t)
+                    .is_some_and(|(s, _)| s == Status::Unreachable)
+            };
+            targets.sort_by_key(away);
+            let near = targets.iter().filter(|t| !away(t)).count();
+            targets.truncate(near.max(fanout));
+        }
         for _ in 0..fanout.min(targets.len()) {
             let target = targets.swap_remove(self.pick(targets.len()));
             if let Some(life) = &mut self.life {

@@ -134,11 +134,9 @@ impl Node {
                 }
             }
             Answered::Summary {
-                buckets,
-                entries,
-                more,
+                buckets, entries, ..
             } if flight.purpose == Purpose::Digest => {
-                self.answer_summary(hash, &buckets.0, &entries.0, more, theirs, now);
+                self.answer_summary(hash, &buckets.0, &entries.0, theirs, now);
                 return Ok(Next::GoesOn);
             }
             Answered::Delta { items, .. } => {
@@ -221,7 +219,6 @@ impl Node {
         partner: KeyHash,
         buckets: &[u8],
         entries: &[u8],
-        _more: bool,
         theirs: [u8; 32],
         now: Now,
     ) {

@@ -111,8 +111,13 @@ impl Node {
             return Err(Error::ServiceLimit(life.license().terms.max_services));
         }
         let change = life.register.consider(&Item::Service(record));
+        let change = change.ok_or_else(|| {
+            Error::Invalid(
+                "this service cannot be changed any more; delete it and create another".into(),
+            )
+        })?;
         let fanout = crate::core::gossip::AUTHOR_FANOUT;
-        self.commit_changes(change.into_iter().collect(), None, now, fanout, None)?;
+        self.commit_changes(vec![change], None, now, fanout, None)?;
         Ok(shown)
     }
 }

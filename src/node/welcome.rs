@@ -96,7 +96,7 @@ impl Node {
             );
             Refused::Overloaded
         };
-        self.settle_as_dialled(&proof.dialled, remote, now)
+        self.settle_as_dialled(hash, &proof.dialled, remote, now)
             .map_err(overloaded)?;
         self.take_items(vec![record.signed.clone()], None, false, now)
             .map_err(overloaded)?;
@@ -124,14 +124,23 @@ impl Node {
 
     /// The responder's address is the one that was dialled, unless it was given one. A loopback
     /// address never replaces one that other hosts can use.
-    fn settle_as_dialled(&mut self, dialled: &Address, remote: IpAddr, now: Now) -> Result<()> {
+    fn settle_as_dialled(
+        &mut self,
+        initiator: KeyHash,
+        dialled: &Address,
+        remote: IpAddr,
+        now: Now,
+    ) -> Result<()> {
         if self.fixed_address().is_some() {
             return Ok(());
         }
         let near = remote.is_loopback() || dialled.is_loopback();
         let life = self.life()?;
+        // A newcomer may have dialled a name that means something to it alone: what the members know
+        // stands, until one of them adds this agent again at another address.
+        let newcomer = life.register.member(initiator).is_none() && !life.partners().is_empty();
         let keep = match &life.address {
-            Some(own) => own == dialled || near,
+            Some(own) => own == dialled || near || newcomer,
             None => false,
         };
         match keep {

@@ -53,3 +53,18 @@ fn two_that_deleted_each_other_meet_again_by_adding() {
             .all(|m| m.node.peers().unwrap().len() == 2)
     );
 }
+
+#[test]
+fn a_newcomer_s_name_for_an_agent_moves_it_for_nobody_but_a_member_s_does() {
+    let mut world = World::new(3);
+    world.add(0, 1).unwrap();
+    let (moved, before) = (world.hash(1), world.members[1].address.clone());
+    let alias = Address::parse("10.200.0.1:9000").unwrap();
+    world.members[1].alias = Some(alias.clone());
+    world.add_at(2, alias.clone(), Name::none()).unwrap();
+    world.pass(5000);
+    assert_eq!(world.members[0].address_of(moved), Some(before));
+    let (new, _) = world.add_at(0, alias.clone(), Name::none()).unwrap();
+    assert!(!new);
+    assert_eq!(world.members[0].address_of(moved), Some(alias));
+}

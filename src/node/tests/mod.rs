@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub node: Node,
     pub joins: Joins,
     pub address: Address,
+    /// Another address that leads to it, as a NAT gives one.
+    pub alias: Option<Address>,
     /// Its own end of its connections.
     pub near: IpAddr,
     /// Calls to it are not answered.
@@ -119,6 +121,7 @@ impl World {
                 node: open(&file, seed, seed, now),
                 joins: Joins::new(entropy(100 + seed)),
                 address: Address::new(ip(seed), 8080).unwrap(),
+                alias: None,
                 near: ip(seed),
                 silent: false,
                 seed,
@@ -189,6 +192,7 @@ impl World {
             node: open(&file, seed, host, self.now),
             joins: Joins::new(entropy(100 + host)),
             address: Address::new(ip(host), 8080).unwrap(),
+            alias: None,
             near: ip(host),
             silent: false,
             seed,
@@ -240,7 +244,7 @@ impl World {
         body: &[u8],
     ) -> std::result::Result<(u16, Vec<u8>), CallFault> {
         let (from, now) = (ip(self.members[from].seed), self.now);
-        let there = self.members.iter_mut().find(|m| m.address == *to);
+        let there = self.members.iter_mut().find(|m| m.is_at(to));
         let Some(there) = there.filter(|m| !m.silent) else {
             return Err(CallFault::Unanswered);
         };
@@ -291,7 +295,7 @@ impl World {
     fn knock(&mut self, from: usize, to: &Address, body: &[u8]) -> CallOutcome {
         let (remote, now) = (ip(self.members[from].seed), self.now);
         let near = self.members[from].near;
-        let there = self.members.iter().position(|m| m.address == *to);
+        let there = self.members.iter().position(|m| m.is_at(to));
         let Some(there) = there.filter(|t| !self.members[*t].silent) else {
             return Err((CallFault::Unanswered, String::new()));
         };
@@ -319,6 +323,10 @@ impl World {
 }
 
 impl Member {
+    fn is_at(&self, to: &Address) -> bool {
+        self.address == *to || self.alias.as_ref() == Some(to)
+    }
+
     fn bootstrap(&mut self, now: Now) {
         let key = SecretKey::from_seed(&[self.seed; 32]);
         let id = PeerId::derive(&key.public(), u64::from(self.seed));
