@@ -295,7 +295,8 @@ impl Node {
 
     /// The initiator is called back: it signs that it is who it says.
     pub fn sign_call_back(&self, call: &CallBack, responder: &PublicKey) -> Result<CalledBack> {
-        let life = self.life()?;
+        // An agent that has left meanwhile is nobody's new member.
+        let life = self.active()?;
         let bytes = handshake::call_back_bytes(&call.hello_challenge, &call.nonce, responder);
         Ok(CalledBack {
             signature: life.key.sign(Context::CallBack, &bytes),

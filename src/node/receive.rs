@@ -123,8 +123,13 @@ impl Node {
         if record.kind == SignedKind::Announcement {
             return known(Sender::Leaver);
         }
+        if life.deactivated {
+            // It met this agent through a handshake that was under way when the agent left, so no
+            // outbox has it: it is told like a member, and not admitted.
+            return known(Sender::Member);
+        }
         let room = admission::room(&life.register, EntryKey::Peer(hash), life.max_nodes()).is_ok();
-        Ok((room && !life.deactivated).then_some(Knock::Newcomer))
+        Ok(room.then_some(Knock::Newcomer))
     }
 
     fn stranger(&mut self, why: &str, from: IpAddr, now: Now) -> Inbound {
