@@ -50,7 +50,7 @@ pub struct Message {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Body {
     /// A probe, with whatever news there is.
     Beat { items: Vec<Signed> },
@@ -97,7 +97,7 @@ pub struct Answer {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Answered {
     Ack {
         items: Vec<Signed>,
@@ -124,7 +124,7 @@ pub struct Refusal {
 // The handshake.
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Handshake {
     Hello(Box<Hello>),
     Proof(Box<InitiatorProof>),
@@ -193,7 +193,7 @@ pub struct CalledBack {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum HandshakeAnswer {
     Challenge(Challenge),
     Welcome(Box<Welcome>),
@@ -203,7 +203,7 @@ pub enum HandshakeAnswer {
 
 /// Why a responder will not. Unsigned: the initiator only reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Refused {
     Version { v: u32 },
     NotBootstrapped,
