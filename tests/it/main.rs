@@ -13,6 +13,7 @@ mod netns;
 mod oauth;
 mod page;
 mod prompts;
+mod rules;
 mod server;
 mod services;
 mod source;
