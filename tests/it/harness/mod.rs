@@ -7,13 +7,16 @@
 mod agent;
 mod http;
 mod lab;
+mod puppet;
 mod shell;
+mod stage;
 mod terminal;
 mod wait;
 
 pub use agent::{Agent, Credentials};
 pub use http::{Answer, Connection, Request};
 pub use lab::{Lab, all_know_all};
+pub use puppet::{Puppet, Target};
 pub use shell::{Done, have, run, run_with_input, skip};
 pub use terminal::on_terminal;
 pub use wait::{LATER, SOON, wait_at_most, wait_until};

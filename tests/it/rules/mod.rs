@@ -1,3 +1,7 @@
 //! One test for each rule of security and durability, seen to fail with the rule taken out.
+//!
+//! Belongs here: what must hold whatever is redrawn inside; real processes, the bytes on the wire, the
+//! node's public inputs and outputs. Does not belong here: how the inside does it.
 
 mod durability;
+mod handshake;
