@@ -33,7 +33,7 @@
 //! clock or entropy, only `transport` opens sockets, only `cli` and `main.rs` print or exit.
 //! Held by simulation, properties and review: every write is one IMMEDIATE transaction; a member
 //! enters only by a handshake or by its own proved record; a tombstone beats every record; only its
-//! subject raises an incarnation; every signature covers a context, and bytes are verified before
+//! subject raises an incarnation or ends a membership; every signature covers a context, and bytes are verified before
 //! they are interpreted; every queue, body, list and retry has a maximum; liveness deletes nobody;
 //! merging is commutative, associative and idempotent.
 //!
@@ -41,7 +41,7 @@
 //!
 //! agent (the process) · peer (an agent as another stores it) · member (a peer that has not departed)
 //! · register (what all share) and view (what one shows) · record (signed by its subject) · claim
-//! (what a message says) · announcement (deactivation, revocation) and the tombstone it leaves ·
+//! (what a message says) · announcement (a deactivation) and the tombstone it leaves ·
 //! local deletion · incarnation · license tag · issuer · outbox. One word, one meaning; `node` only
 //! for the object of floor 3, and in the license's `max_nodes`.
 #![forbid(unsafe_code)]

@@ -1,25 +1,19 @@
-//! Announcements: the final word on an identity, signed by itself (deactivation) or by another
-//! member (revocation).
+//! Announcements: the final word on an identity. A deactivation is its subject's own; nobody else
+//! ends a membership.
 
-use super::{Error, IssueKey, KeyHash, PeerId, PublicKey, Result, SecretKey, Signed, SignedKind};
+use super::{
+    Error, IssueKey, KeyHash, LicenseId, PeerId, PublicKey, Result, SecretKey, Signed, SignedKind,
+};
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AnnouncementKind {
-    Deactivation,
-    Revocation,
-}
-
-/// The fields of an announcement: enough for any agent to check it, whoever it knows.
+/// The fields of a deactivation: enough for any agent to check it, whoever it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnnouncementFields {
     pub v: u32,
-    pub kind: AnnouncementKind,
-    pub signer: PeerId,
-    pub signer_key: PublicKey,
     pub subject: PeerId,
     pub subject_key: PublicKey,
+    /// The cluster that the subject leaves: the word means nothing in another.
+    pub license_id: LicenseId,
     /// The incarnation of the subject that this ends; informative, since it ends all of them.
     pub incarnation: u64,
 }
@@ -39,22 +33,16 @@ impl Announcement {
         }
     }
 
-    /// Verifies, then reads. A deactivation is signed by its subject, a revocation by another.
+    /// Verifies, then reads. Whoever signed is the subject.
     pub fn open(signed: Signed) -> Result<Announcement> {
         if signed.kind != SignedKind::Announcement {
             return Err(Error::Invalid("not an announcement".into()));
         }
         let fields: AnnouncementFields = signed.open("announcement")?;
-        let fault = |why: &str| Err(Error::Invalid(format!("announcement: {why}")));
-        if fields.signer_key != signed.key || !fields.signer.matches(&fields.signer_key) {
-            return fault("id, key and signer differ");
-        }
-        if !fields.subject.matches(&fields.subject_key) {
-            return fault("id and key of the subject differ");
-        }
-        let own = fields.signer_key == fields.subject_key;
-        if own != (fields.kind == AnnouncementKind::Deactivation) {
-            return fault("a deactivation is signed by its subject, a revocation by another");
+        if fields.subject_key != signed.key || !fields.subject.matches(&fields.subject_key) {
+            return Err(Error::Invalid(
+                "announcement: id, key and signer differ".into(),
+            ));
         }
         Ok(Announcement { signed, fields })
     }
@@ -63,17 +51,9 @@ impl Announcement {
         self.fields.subject.hash()
     }
 
-    pub fn signer(&self) -> KeyHash {
-        self.fields.signer.hash()
-    }
-
     /// Which of several about one subject is kept: all say the same, so that any fixed order will
-    /// do. A deactivation first, then the lower bytes.
-    pub fn rank(&self) -> (AnnouncementKind, &[u8], &[u8; 64]) {
-        (
-            self.fields.kind,
-            &self.signed.payload.0,
-            &self.signed.signature.0,
-        )
+    /// do. The lower bytes.
+    pub fn rank(&self) -> (&[u8], &[u8; 64]) {
+        (&self.signed.payload.0, &self.signed.signature.0)
     }
 }

@@ -19,7 +19,7 @@ pub mod strict;
 pub mod time;
 
 pub use address::Address;
-pub use announcement::{Announcement, AnnouncementKind};
+pub use announcement::Announcement;
 pub use error::{Code, Error, HandshakeFault, Result};
 pub use ids::{ClientId, ClusterId, KeyHash, LicenseId, PeerId, ServiceId};
 pub use issue::{IssueId, IssueKey, LicenseTag};

@@ -1,5 +1,6 @@
 //! The node's part in a handshake: what may be said, who may enter, and the commit on either side.
 
+use super::merge::Reads;
 use super::{Life, Node};
 use crate::core::gossip::AUTHOR_FANOUT;
 use crate::core::liveness::Status;
@@ -319,7 +320,8 @@ impl Node {
     /// The responder says that this agent has departed; its word is an announcement that proves
     /// itself.
     pub fn told_ended(&mut self, announcement: crate::domain::Signed, now: Now) {
-        if let Err(e) = self.take_items(vec![announcement], None, true, now) {
+        let own = self.life.as_ref().map(Life::hash);
+        if let Err(e) = self.take_items(vec![announcement], own, Reads::OwnEnd, now) {
             log::error!("an announcement could not be stored: {e}");
         }
     }

@@ -7,7 +7,7 @@ use crate::core::liveness::{Liveness, Status};
 use crate::core::register::{Change, Item};
 use crate::core::schedule::Now;
 use crate::domain::announcement::AnnouncementFields;
-use crate::domain::{Announcement, AnnouncementKind, Error, KeyHash, Name, Result};
+use crate::domain::{Announcement, Error, KeyHash, Name, Result};
 use crate::store::OutboxRow;
 use crate::wire::peer::{Body, VERSION};
 
@@ -137,11 +137,9 @@ impl Life {
     fn deactivation(&self, incarnation: u64) -> Announcement {
         let fields = AnnouncementFields {
             v: VERSION,
-            kind: AnnouncementKind::Deactivation,
-            signer: self.id,
-            signer_key: self.key.public(),
             subject: self.id,
             subject_key: self.key.public(),
+            license_id: self.license().terms.license_id,
             incarnation,
         };
         Announcement::seal(fields, &self.key, &self.issues)

@@ -12,6 +12,28 @@ use crate::domain::{
     Announcement, IssueKey, KeyHash, Name, PeerId, PeerRecord, Result, Signed, SignedKind,
 };
 
+/// Which claims of a message are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    All,
+    /// Announcements, whoever relays them: an agent that has left takes nothing else.
+    Ends,
+    /// The sender's own deactivation. Whoever is no member of the view says nothing of others.
+    OwnEnd,
+}
+
+impl Reads {
+    fn takes(self, signed: &Signed, from: Option<KeyHash>) -> bool {
+        let end = signed.kind == SignedKind::Announcement;
+        match self {
+            Reads::All => true,
+            Reads::Ends => end,
+            // An announcement is signed by its subject.
+            Reads::OwnEnd => end && from == Some(signed.key.hash()),
+        }
+    }
+}
+
 /// What became of the claims of one message.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
@@ -31,21 +53,19 @@ struct Staged {
 }
 
 impl Node {
-    /// Takes what a member (or an author's own handshake) sent. `only_ends` reads announcements and
-    /// nothing else.
+    /// Takes what a member (or an author's own handshake) sent.
     pub(super) fn take_items(
         &mut self,
         items: Vec<Signed>,
         from: Option<KeyHash>,
-        only_ends: bool,
+        reads: Reads,
         now: Now,
     ) -> Result<Taken> {
         let mut staged = Staged::default();
         for signed in items {
-            if only_ends && signed.kind != SignedKind::Announcement {
-                continue;
+            if reads.takes(&signed, from) {
+                self.stage(signed, &mut staged);
             }
-            self.stage(signed, &mut staged);
         }
         let members = self.life()?.register.member_count();
         let fanout = match from {
@@ -78,7 +98,8 @@ impl Node {
             return;
         }
         signed.add_tags(&life.issues);
-        let Ok(item) = Item::open(signed) else {
+        let item = Item::open(signed).ok().filter(|item| life.is_meant(item));
+        let Some(item) = item else {
             self.counters.messages_refused += 1;
             return;
         };
@@ -244,18 +265,31 @@ impl Node {
 /// An item that is stored byte for byte with a tag of each issue that we hold: nothing to verify.
 /// Gives the subject if it is an announcement.
 fn unchanged(register: &Register, signed: &Signed, issues: &[IssueKey]) -> Option<Option<PeerId>> {
-    let stored = match signed.kind {
-        SignedKind::Peer => register.get(EntryKey::Peer(signed.key.hash())),
-        // Their keys are inside the bytes, which are not to be read before they are verified.
-        SignedKind::Announcement | SignedKind::Service => return None,
-    }?;
+    let hash = signed.key.hash();
+    let (stored, ended) = match signed.kind {
+        SignedKind::Peer => (register.get(EntryKey::Peer(hash))?, None),
+        SignedKind::Announcement => {
+            let subject = register.id_of(hash);
+            (register.get(EntryKey::Ended(hash))?, subject)
+        }
+        // Its id is inside the bytes, which are not to be read before they are verified.
+        SignedKind::Service => return None,
+    };
     let same =
         stored.signed().payload == signed.payload && stored.signed().signature == signed.signature;
     let tagged = |issue: &IssueKey| stored.signed().tags.iter().any(|t| t.issue == issue.id());
-    (same && issues.iter().all(tagged)).then_some(None)
+    (same && issues.iter().all(tagged)).then_some(ended)
 }
 
 impl super::Life {
+    /// Whether a claim is of this cluster: a key may once have left another.
+    fn is_meant(&self, item: &Item) -> bool {
+        match item {
+            Item::Announcement(a) => a.fields.license_id == self.license().terms.license_id,
+            Item::Peer(_) | Item::Service(_) => true,
+        }
+    }
+
     /// The last name of whoever a change ends.
     fn last_name(&self, change: &Change) -> Name {
         match change {

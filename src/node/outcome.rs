@@ -1,6 +1,7 @@
 //! What became of a call: evidence of life or its lack, and what the answer brings.
 
 use super::calls::{CallFault, Flight, Purpose};
+use super::merge::Reads;
 use super::{Life, Node};
 use crate::core::liveness::{Miss, Status};
 use crate::core::register::{EntryKey, KEY_BYTES, VERSION_BYTES};
@@ -125,10 +126,13 @@ impl Node {
         }
         let theirs = answer.hash;
         // An agent that was ended meanwhile reads ends and nothing else.
-        let only_ends = self.life()?.deactivated;
+        let reads = match self.life()?.deactivated {
+            true => Reads::Ends,
+            false => Reads::All,
+        };
         match answer.body {
             Answered::Ack { items } => {
-                self.take_items(items, Some(hash), only_ends, now)?;
+                self.take_items(items, Some(hash), reads, now)?;
                 if answer.standing == Standing::Member {
                     self.compare(hash, theirs);
                 }
@@ -140,7 +144,7 @@ impl Node {
                 return Ok(Next::GoesOn);
             }
             Answered::Delta { items, .. } => {
-                self.take_items(items, Some(hash), only_ends, now)?;
+                self.take_items(items, Some(hash), reads, now)?;
                 if let (Purpose::Delta { before }, Some(life)) = (flight.purpose, &mut self.life) {
                     let after = (life.register.hash(), theirs);
                     life.gossip.exchanged(hash, before, after);

@@ -1,6 +1,7 @@
 //! The door: what is taken from whom, and the signed answer.
 
 use super::Node;
+use super::merge::Reads;
 use crate::core::admission;
 use crate::core::register::{BUCKETS, EntryKey, KEY_BYTES, Register, VERSION_BYTES};
 use crate::core::schedule::{Now, TokenBucket};
@@ -30,7 +31,7 @@ pub enum Inbound {
 /// Who sent a message, as far as this agent is concerned.
 enum Sender {
     Member,
-    /// Hidden from the view: only announcements are read.
+    /// Hidden from the view: only its own deactivation is read.
     Hidden,
     /// Departed for good: nothing is read.
     Ended,
@@ -73,7 +74,7 @@ impl Node {
             Knock::Known(sender) => sender,
             Knock::Newcomer => {
                 let own = record.iter().cloned().collect();
-                self.take_items(own, Some(frame.key.hash()), false, now)?;
+                self.take_items(own, Some(frame.key.hash()), Reads::All, now)?;
                 if !self.life()?.register.knows(&frame.key) {
                     return Ok(self.stranger("the sender is not known here", from, now));
                 }
@@ -180,23 +181,23 @@ impl Node {
                 (Standing::Ended, vec![message.from], ack(what))
             }
             Sender::Hidden => {
-                let ended = self.take_body(&message.body, from, true, now)?;
+                let ended = self.take_body(&message.body, from, Reads::OwnEnd, now)?;
                 (Standing::DeletedHere, ended, ack(Vec::new()))
             }
             Sender::Leaver => {
-                let ended = self.take_body(&message.body, from, true, now)?;
+                let ended = self.take_body(&message.body, from, Reads::OwnEnd, now)?;
                 (Standing::Ended, ended, ack(Vec::new()))
             }
             Sender::Member if self.life()?.deactivated => {
-                let ended = self.take_body(&message.body, from, true, now)?;
+                let ended = self.take_body(&message.body, from, Reads::Ends, now)?;
                 let own = EntryKey::Ended(self.life()?.hash());
                 (Standing::Deactivated, ended, ack(self.items(&[own])))
             }
             Sender::Member => {
                 if let Some(record) = record {
-                    self.take_items(vec![record], Some(from), false, now)?;
+                    self.take_items(vec![record], Some(from), Reads::All, now)?;
                 }
-                let ended = self.take_body(&message.body, from, false, now)?;
+                let ended = self.take_body(&message.body, from, Reads::All, now)?;
                 if matches!(message.body, Body::Goodbye { .. }) {
                     self.note_parted(from, now)?;
                 }
@@ -211,7 +212,7 @@ impl Node {
         &mut self,
         body: &Body,
         from: KeyHash,
-        only_ends: bool,
+        reads: Reads,
         now: Now,
     ) -> Result<Vec<PeerId>> {
         let items = match body {
@@ -220,7 +221,7 @@ impl Node {
             }
             Body::Digest { .. } => Vec::new(),
         };
-        Ok(self.take_items(items, Some(from), only_ends, now)?.ended)
+        Ok(self.take_items(items, Some(from), reads, now)?.ended)
     }
 
     fn reply_to(&mut self, message: &Message, from: KeyHash) -> Answered {

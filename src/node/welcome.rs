@@ -2,6 +2,7 @@
 
 use super::Node;
 use super::join::{RESERVED_MS, exceeds};
+use super::merge::Reads;
 use crate::core::schedule::Now;
 use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
@@ -98,7 +99,7 @@ impl Node {
         };
         self.settle_as_dialled(hash, &proof.dialled, remote, now)
             .map_err(overloaded)?;
-        self.take_items(vec![record.signed.clone()], None, false, now)
+        self.take_items(vec![record.signed.clone()], None, Reads::All, now)
             .map_err(overloaded)?;
         self.greet(hash, now).map_err(overloaded)?;
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;

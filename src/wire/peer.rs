@@ -71,7 +71,7 @@ pub enum Body {
 pub enum Standing {
     /// The sender is a member here.
     Member,
-    /// The sender is deleted from this agent's view; only its announcements are read.
+    /// The sender is deleted from this agent's view; only its own deactivation is read.
     DeletedHere,
     /// This agent has removed itself; only announcements are read.
     Deactivated,

@@ -9,8 +9,8 @@ use arctic::domain::keys::Context;
 use arctic::domain::peer::PeerFields;
 use arctic::domain::signed::Bytes;
 use arctic::domain::{
-    Address, Announcement, AnnouncementKind, IssueKey, License, Name, PeerId, PeerRecord,
-    PublicKey, SecretKey, Signature, Signed,
+    Address, Announcement, IssueKey, License, LicenseId, Name, PeerId, PeerRecord, PublicKey,
+    SecretKey, Signature, Signed,
 };
 use arctic::wire::peer::{
     self, Answer, Answered, Body, CallBack, CalledBack, Challenge, Frame, HANDSHAKE_PATH,
@@ -124,11 +124,11 @@ impl Puppet {
     pub fn deactivation(&self) -> Signed {
         let fields = AnnouncementFields {
             v: VERSION,
-            kind: AnnouncementKind::Deactivation,
-            signer: self.id,
-            signer_key: self.public(),
             subject: self.id,
             subject_key: self.public(),
+            // Whoever knows no license leaves one that there is not.
+            license_id: LicenseId::parse(&self.license_id)
+                .unwrap_or(LicenseId::from_parts(1, [0; 10])),
             incarnation: self.incarnation + 1,
         };
         Announcement::seal(fields, &self.key, &self.issues).signed

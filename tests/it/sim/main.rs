@@ -4,6 +4,7 @@
 //! with `ARCTIC_SIM_TRACE=N` lines of its story and `ARCTIC_SIM_HOST=I` those about one host.
 
 mod draw;
+mod ends;
 mod host;
 mod net;
 mod oracle;

@@ -5,7 +5,7 @@ use super::host::Host;
 use super::world::{Checked, World};
 use arctic::core::admission::member_capacity;
 use arctic::core::register::Register;
-use arctic::domain::{KeyHash, PeerId};
+use arctic::domain::{KeyHash, PeerId, PeerRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one host was last seen to hold.
@@ -46,6 +46,14 @@ impl Oracle {
         if index < self.members {
             self.genuine.insert(hash, index);
         }
+    }
+
+    /// Somebody outside the simulation who was given the license, too, and signed this.
+    pub fn licensed(&mut self, record: &PeerRecord) {
+        let hash = record.fields.id.hash();
+        self.genuine.insert(hash, usize::MAX);
+        let signed = self.signed.entry((hash, record.fields.incarnation));
+        signed.or_default().push(record.signed.payload.0.clone());
     }
 
     pub fn hid(&mut self, index: usize, id: PeerId) {

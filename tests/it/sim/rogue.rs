@@ -7,9 +7,7 @@ use arctic::domain::announcement::AnnouncementFields;
 use arctic::domain::keys::Context;
 use arctic::domain::peer::PeerFields;
 use arctic::domain::signed::Bytes;
-use arctic::domain::{
-    Announcement, AnnouncementKind, IssueKey, PeerRecord, SecretKey, Signature, Signed,
-};
+use arctic::domain::{Announcement, IssueKey, PeerRecord, SecretKey, Signature, Signed};
 use arctic::wire::peer::{self, Body, Frame, Handshake, Hello, Message, VERSION};
 use std::collections::VecDeque;
 
@@ -172,8 +170,7 @@ fn forged_record(world: &mut World, key: &SecretKey) -> Signed {
     signed
 }
 
-/// A member whose key was stolen sends what others never signed. (That it may revoke others is in
-/// the contract, so it does not.)
+/// A member whose key was stolen sends what others never signed.
 fn malicious_member(world: &mut World, victim: usize) -> Option<Vec<u8>> {
     let liar = world.rng.below(world.members);
     if liar == victim || world.hosts[liar].departed {
@@ -212,11 +209,9 @@ fn false_end(world: &mut World, victim: usize, liar: &SecretKey) -> Signed {
         .expect("there are others");
     let fields = AnnouncementFields {
         v: VERSION,
-        kind: AnnouncementKind::Deactivation,
-        signer: subject.id,
-        signer_key: subject.key.public(),
         subject: subject.id,
         subject_key: subject.key.public(),
+        license_id: subject.license.terms.license_id,
         incarnation: 1,
     };
     let issue = IssueKey::of(&subject.license);
@@ -227,6 +222,7 @@ fn false_end(world: &mut World, victim: usize, liar: &SecretKey) -> Signed {
     signed
 }
 
+/// What this key says to one host; now and then the signature is none.
 fn frame(
     world: &mut World,
     key: &SecretKey,
@@ -234,6 +230,16 @@ fn frame(
     items: Vec<Signed>,
     record: Option<Signed>,
 ) -> Vec<u8> {
+    let mut frame = said(world, key, victim, items);
+    frame.record = record;
+    if world.rng.chance(100) {
+        frame.signature = Signature([0; 64]);
+    }
+    peer::to_bytes(&frame)
+}
+
+/// What this key says to one host, well signed.
+pub fn said(world: &mut World, key: &SecretKey, victim: usize, items: Vec<Signed>) -> Frame {
     let known = world.hosts.iter().find(|h| h.key.public() == key.public());
     let from = known.map_or_else(
         || arctic::domain::PeerId::derive(&key.public(), 1),
@@ -249,16 +255,12 @@ fn frame(
         body: Body::Beat { items },
     };
     let payload = peer::to_bytes(&message);
-    let mut signature = key.sign(Context::Message, &payload);
-    if world.rng.chance(100) {
-        signature = Signature([0; 64]);
-    }
-    peer::to_bytes(&Frame {
+    Frame {
         key: key.public(),
+        signature: key.sign(Context::Message, &payload),
         payload: Bytes(payload),
-        signature,
-        record,
-    })
+        record: None,
+    }
 }
 
 /// A first message that claims the cluster's license.

@@ -6,7 +6,7 @@ use super::rogue::Tap;
 use super::world::{Path, World};
 
 /// So many hosts of one license on a faultless network, joined by five seconds.
-fn cluster(seed: u64, hosts: usize, fresh: usize) -> World {
+pub fn cluster(seed: u64, hosts: usize, fresh: usize) -> World {
     let mut world = World::new(seed, hosts + fresh, 0, 100);
     world.net.heal();
     for host in 0..hosts + fresh {
@@ -19,13 +19,13 @@ fn cluster(seed: u64, hosts: usize, fresh: usize) -> World {
     world
 }
 
-fn until(world: &mut World, at_ms: u64) {
+pub fn until(world: &mut World, at_ms: u64) {
     world
         .run_until(at_ms)
         .unwrap_or_else(|why| panic!("at {} ms: {why}", world.now_ms));
 }
 
-fn both_ways(a: usize, others: &[usize]) -> Vec<(usize, usize)> {
+pub fn both_ways(a: usize, others: &[usize]) -> Vec<(usize, usize)> {
     let pairs = others.iter().flat_map(|b| [(a, *b), (*b, a)]);
     pairs.collect()
 }

@@ -6,8 +6,8 @@ use arctic::domain::announcement::AnnouncementFields;
 use arctic::domain::peer::PeerFields;
 use arctic::domain::service::ServiceFields;
 use arctic::domain::{
-    Announcement, AnnouncementKind, IssueKey, Name, PeerRecord, ServiceId, ServiceRecord,
-    Timestamp, Transport,
+    Announcement, IssueKey, LicenseId, Name, PeerRecord, ServiceId, ServiceRecord, Timestamp,
+    Transport,
 };
 use proptest::prelude::*;
 use std::sync::OnceLock;
@@ -51,27 +51,20 @@ fn records(subject: u8, issues: &[IssueKey]) -> Vec<Item> {
     items
 }
 
-/// Its own deactivation, and a revocation by each other.
+/// Its deactivations: of one incarnation and another, under one id and another.
 fn ends(subject: u8, issues: &[IssueKey]) -> Vec<Item> {
-    let ended = secret(subject);
-    let by = |signer: u8| {
-        let key = secret(signer);
-        let kind = match signer == subject {
-            true => AnnouncementKind::Deactivation,
-            false => AnnouncementKind::Revocation,
-        };
+    let key = secret(subject);
+    let of = |(time_ms, incarnation)| {
         let fields = AnnouncementFields {
             v: 1,
-            kind,
-            signer: id(&key, 5),
-            signer_key: key.public(),
-            subject: id(&ended, 5),
-            subject_key: ended.public(),
-            incarnation: 3,
+            subject: id(&key, time_ms),
+            subject_key: key.public(),
+            license_id: LicenseId::from_parts(1, [1; 10]),
+            incarnation,
         };
         Item::Announcement(Announcement::seal(fields, &key, issues))
     };
-    (0..SUBJECTS).map(by).collect()
+    [(5, 3), (5, 4), (4, 3)].map(of).to_vec()
 }
 
 fn edits(service: u8, issues: &[IssueKey]) -> Vec<Item> {
