@@ -231,12 +231,16 @@ impl Puppet {
 
     /// The last answer to this proof. What an agent without the license cannot prove is zeros.
     pub fn welcome(&self, proof: &InitiatorProof) -> Welcome {
-        let record = self.record();
+        self.welcome_as(proof, &self.record())
+    }
+
+    /// The same with this record.
+    pub fn welcome_as(&self, proof: &InitiatorProof, record: &Signed) -> Welcome {
         let transcript =
             handshake::responder_transcript(proof, self.public(), record.version()).bytes();
         let issue = self.issues.iter().find(|i| i.id() == proof.issue);
         Welcome {
-            record,
+            record: record.clone(),
             proof: issue.map_or([0; 32], |i| {
                 i.prove(Context::HandshakeResponder, &transcript)
             }),
