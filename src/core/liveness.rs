@@ -17,6 +17,8 @@ const AFTER_REFUSED_MS: u64 = 1600;
 const AFTER_UNANSWERED_MS: u64 = 400;
 /// After a goodbye: the four refusals that follow take longer than the 5 s of a planned restart.
 const AFTER_GOODBYE_MS: u64 = 1000;
+/// A member that answers without knowing us is asked again this often: its license or ours may change.
+const AFTER_LICENSE_MS: u64 = 3000;
 /// An unreachable member is dialled this often while there are few of them.
 const REDIAL_MS: u64 = 2000;
 /// Beyond this many, ten dials a second are shared.
@@ -178,6 +180,20 @@ impl Liveness {
         changed
     }
 
+    /// It answers, but refuses our license: no silence, and no proof of who answers either. Returns
+    /// whether the status changed.
+    pub fn refused_license(&mut self, member: KeyHash, now: Now) -> bool {
+        let Some(watch) = self.watched.get_mut(&member) else {
+            return false;
+        };
+        let changed = watch.status != Status::Suspect;
+        watch.status = Status::Suspect;
+        watch.missed = 0;
+        watch.in_flight = false;
+        watch.due_ms = Some(now.mono_ms + AFTER_LICENSE_MS);
+        changed
+    }
+
     /// A probe that this agent could not even send: no verdict on anybody.
     pub fn not_sent(&mut self, member: KeyHash, now: Now) {
         if let Some(watch) = self.watched.get_mut(&member) {
@@ -288,6 +304,31 @@ mod tests {
             assert!(!l.missed(A, Miss::Refused, at(0)));
             l.answered(A, at(0));
         }
+    }
+
+    #[test]
+    fn whoever_refuses_our_license_is_suspect_and_asked_again() {
+        let mut l = watching();
+        let mut first = |_| 0;
+        let mut asked = 0;
+        for step in 0..120u64 {
+            let now = at(step * 100);
+            for member in l.due(now, &mut first) {
+                asked += 1;
+                assert_eq!(l.refused_license(member, now), asked == 1);
+                assert_eq!(l.status(A).unwrap().0, Status::Suspect);
+            }
+        }
+        assert!((4..=5).contains(&asked), "asked {asked} times in 12 s");
+        // Earlier silences do not add up with later ones across an answer of any kind.
+        for _ in 0..10 {
+            l.missed(A, Miss::Refused, at(20_000));
+            l.refused_license(A, at(20_000));
+        }
+        assert_eq!(l.status(A).unwrap().0, Status::Suspect);
+        l.missed(A, Miss::Refused, at(20_000));
+        assert!(l.missed(A, Miss::Refused, at(22_000)));
+        assert!(l.refused_license(A, at(24_000)) && l.answered(A, at(25_000)));
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl Node {
         };
         match status {
             Status::Alive => log::info!("{} is alive", life.label(hash)),
-            Status::Suspect => log::info!("{} said goodbye", life.label(hash)),
+            Status::Suspect => log::info!("{} is suspect", life.label(hash)),
             Status::Unreachable => log::warn!("{} is unreachable", life.label(hash)),
         }
         self.store.write(|tx| tx.set_status(hash, status, seen))
