@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Starts an agent that must refuse: one line that says why, exit 1, at once.
 #[track_caller]
-fn refuses(agent: &Agent, words: &[&str]) {
+pub fn refuses(agent: &Agent, words: &[&str]) {
     let done = run(&mut agent.command());
     let said = &done.stderr;
     assert_eq!(done.code, 1, "{done}\n{said}");

@@ -5,3 +5,4 @@
 
 mod durability;
 mod handshake;
+mod license;

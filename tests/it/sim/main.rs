@@ -12,6 +12,7 @@ mod plan;
 mod props;
 mod rng;
 mod rogue;
+mod rules;
 mod story;
 mod trace;
 mod wire;

@@ -69,7 +69,7 @@ pub struct World {
     pub oracle: Oracle,
     pub tap: Tap,
     pub messages: u64,
-    issuer: SecretKey,
+    pub issuer: SecretKey,
     queue: BTreeMap<(u64, u64), Event>,
     pub(super) next: u64,
     pub(super) open: BTreeSet<Back>,

@@ -1,0 +1,8 @@
+//! Rules that need a chosen time, told with two or three hosts: each test was seen to fail with its
+//! rule taken out.
+
+mod durability;
+mod license;
+
+/// A day of the simulation's time.
+const DAY_MS: u64 = 86_400_000;
