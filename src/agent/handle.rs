@@ -7,7 +7,7 @@ use super::usher::{Knock, knock};
 use super::{keyfile, os};
 use crate::core::schedule::Now;
 use crate::domain::{Address, Error, Name, Result};
-use crate::node::{Inbound, Node};
+use crate::node::{Entrance, Inbound, Node, Verdict};
 use crate::store::Reader;
 use crate::wire::operator::{Bootstrap, Bootstrapped, Deactivated, Peer};
 use crate::wire::peer::{self, Frame, Handshake, HandshakeAnswer};
@@ -30,6 +30,7 @@ const LEAVE_LOOK: Duration = Duration::from_millis(5);
 pub struct Agent {
     pub(super) inbox: Sender<Job>,
     pub(super) door: Sender<Knock>,
+    pub(super) entrance: Entrance,
     pub(super) readers: Readers,
     pub(super) data_dir: PathBuf,
     pub(super) clock: Clock,
@@ -135,9 +136,12 @@ impl Agent {
 
     /// A message of another agent.
     pub fn message(&self, body: &[u8], from: IpAddr) -> Result<Inbound> {
-        // Read on the connection's thread: a stranger's long body must not keep the pulse busy.
+        // Judged on the connection's thread: only what a member signed keeps the pulse busy.
         let frame: Frame = peer::read(body)?;
-        self.node(move |node, now| node.receive_frame(frame, from, now))
+        match self.entrance.judge(frame, from, self.now())? {
+            Verdict::Done(inbound) => Ok(inbound),
+            Verdict::Node(admitted) => self.node(move |node, now| node.admit(admitted, now)),
+        }
     }
 
     /// A handshake message of another agent.

@@ -197,6 +197,7 @@ fn start_threads(
         couriers: couriers.clone(),
         call_backs,
     };
+    let entrance = node.entrance();
     let pulse = Pulse {
         node,
         clock,
@@ -209,6 +210,7 @@ fn start_threads(
     let agent = Arc::new(Agent {
         inbox: inbox_in,
         door: door_in,
+        entrance,
         readers: Readers::new(settings.data_dir.join("arctic.db"), readers),
         data_dir: settings.data_dir.clone(),
         clock,

@@ -246,6 +246,7 @@ impl Backend for Fake {
             isolated: false,
             members: MemberCounts::default(),
             refused_by: Vec::new(),
+            refuses: Vec::new(),
             last_round_at: None,
             gossip: GossipCounters::default(),
         })

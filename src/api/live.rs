@@ -118,7 +118,7 @@ impl Backend for Live {
     }
 
     fn status(&self) -> Result<ClusterStatus> {
-        self.agent.node(|node, _| node.status())
+        self.agent.node(|node, now| node.status(now))
     }
 
     fn sync(&self) -> Result<()> {

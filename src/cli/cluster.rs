@@ -57,6 +57,7 @@ fn status(reply: Reply<ClusterStatus>) -> Report {
         ("Suspect", number(status.members.suspect)),
         ("Unreachable", number(status.members.unreachable)),
         ("Refused By", Cell::or_dash(&status.refused_by.join(", "))),
+        ("Refuses", Cell::or_dash(&status.refuses.join(", "))),
         ("Last Round", Cell::new(last_round)),
         ("Messages Sent", number(status.gossip.messages_sent)),
         ("Messages Received", number(status.gossip.messages_received)),

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod announcement;
 pub mod error;
+pub mod goodbye;
 pub mod ids;
 pub mod issue;
 pub mod keys;
@@ -21,6 +22,7 @@ pub mod time;
 pub use address::Address;
 pub use announcement::Announcement;
 pub use error::{Code, Error, HandshakeFault, Result};
+pub use goodbye::Goodbye;
 pub use ids::{ClientId, ClusterId, KeyHash, LicenseId, PeerId, ServiceId};
 pub use issue::{IssueId, IssueKey, LicenseTag};
 pub use keys::{PublicKey, SecretKey, Signature};

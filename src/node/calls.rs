@@ -4,9 +4,10 @@ use super::{Life, Node};
 use crate::core::liveness::PROBE_TIMEOUT_MS;
 use crate::core::register::EntryKey;
 use crate::core::schedule::Now;
+use crate::domain::goodbye::GoodbyeFields;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
-use crate::domain::{Address, KeyHash, PeerId, PublicKey, Result, Signed};
+use crate::domain::{Address, Goodbye, KeyHash, PeerId, PublicKey, Result, Signed};
 use crate::wire::peer::{self, Body, Frame, MAX_ITEMS_BYTES, Message, VERSION};
 
 /// How long anything but a probe waits for its answer.
@@ -185,12 +186,22 @@ impl Node {
         if life.deactivated {
             return;
         }
+        let fields = GoodbyeFields {
+            v: VERSION,
+            subject: life.id,
+            start: self.start,
+        };
+        let goodbye = Goodbye::seal(&fields, &life.key);
         for member in partners {
             let keys = self.news_for(member);
-            let items = self.items(&keys);
-            self.send(member, Body::Goodbye { items }, Purpose::News, now);
+            let body = Body::Goodbye {
+                goodbye: Box::new(goodbye.clone()),
+                items: self.items(&keys),
+            };
+            self.send(member, body, Purpose::News, now);
         }
         self.leaving = true;
+        self.entrance.close();
     }
 
     pub(super) fn exchange_failed(&mut self, partner: KeyHash) {
@@ -238,15 +249,13 @@ impl Node {
             to,
             nonce,
             start,
+            number: life.next_number(to.hash()),
             hash: life.register.hash(),
             body,
         };
-        let payload = peer::to_bytes(&message);
         let frame = Frame {
-            key: life.key.public(),
-            signature: life.key.sign(Context::Message, &payload),
-            payload: Bytes(payload),
-            record: life.introduction(to.hash()),
+            record: life.introduction(to.hash(), purpose),
+            ..Frame::seal(Context::Message, &message, &life.key, &life.issues)
         };
         let timeout_ms = match purpose {
             Purpose::Probe | Purpose::Double => PROBE_TIMEOUT_MS,
@@ -294,13 +303,21 @@ impl Node {
 
 impl Life {
     /// Our own record for a member that may not have it, or what ended us: a member that never knew us
-    /// can check and acknowledge that, too.
-    fn introduction(&self, to: KeyHash) -> Option<Signed> {
-        if self.introduced.contains(&to) {
+    /// can check and acknowledge that, too, and one that holds another issue of the license reads
+    /// nothing else.
+    fn introduction(&self, to: KeyHash, purpose: Purpose) -> Option<Signed> {
+        if self.introduced.contains(&to) && purpose != Purpose::Deliver {
             return None;
         }
         let own = self.register.member(self.hash()).map(|r| &r.signed);
         let end = || self.register.ended(self.hash()).map(|a| &a.signed);
         own.or_else(end).cloned()
+    }
+
+    /// Numbers count per start and receiver, from 1.
+    fn next_number(&mut self, to: KeyHash) -> u64 {
+        let number = self.numbers.entry(to).or_insert(0);
+        *number += 1;
+        *number
     }
 }

@@ -78,6 +78,7 @@ impl Node {
         })?;
         let shown = bootstrapped(&life, &credential.shown(&scopes, &label, now));
         self.life = Some(life);
+        self.publish();
         Ok(shown)
     }
 
@@ -101,6 +102,8 @@ impl Node {
             calls: BTreeMap::new(),
             introduced: BTreeSet::new(),
             refused_by: BTreeSet::new(),
+            numbers: BTreeMap::new(),
+            parted: BTreeMap::new(),
             reserved: BTreeMap::new(),
             duplicate: false,
             last_round_at: None,
@@ -140,6 +143,7 @@ impl Node {
             self.check_license(license)?;
         }
         self.life = Some(life_of(snapshot, key, now));
+        self.publish();
         self.begin_start(now)
     }
 
@@ -185,6 +189,7 @@ impl Node {
         life.register.apply(&change);
         life.introduced.clear();
         let own = EntryKey::Peer(life.hash());
+        self.publish();
         self.spread(own, crate::core::gossip::AUTHOR_FANOUT, None, now);
         Ok(())
     }
@@ -268,6 +273,8 @@ fn life_of(snapshot: Snapshot, key: SecretKey, now: Now) -> Life {
         calls: BTreeMap::new(),
         introduced: BTreeSet::new(),
         refused_by: BTreeSet::new(),
+        numbers: BTreeMap::new(),
+        parted: BTreeMap::new(),
         reserved: BTreeMap::new(),
         duplicate: false,
         last_round_at: None,

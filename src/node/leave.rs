@@ -52,6 +52,7 @@ impl Node {
         for (row, wait_ms) in owed.into_iter().zip(waits) {
             life.owe(row, wait_ms, now);
         }
+        self.publish();
         self.deliver(now)?;
         Ok(count)
     }

@@ -79,6 +79,7 @@ impl Node {
         }
         (life.licenses, life.issues) = (licenses, issues);
         life.introduced.clear();
+        self.publish();
         Ok(())
     }
 

@@ -188,6 +188,7 @@ impl Node {
             after.apply(change);
         }
         life.register = after;
+        self.publish();
         self.counters.records_merged += changes.len() as u64;
         for change in changes {
             if let Change::Put(item) = change {
@@ -258,6 +259,7 @@ impl Node {
         log::warn!("this agent was removed from its cluster for good");
         life.register.apply(&change);
         life.deactivate();
+        self.publish();
         Ok(())
     }
 }
@@ -343,6 +345,8 @@ impl super::Life {
         self.view.created.remove(&hash);
         self.introduced.remove(&hash);
         self.refused_by.remove(&hash);
+        self.numbers.remove(&hash);
+        self.parted.remove(&hash);
         self.reserved.remove(&hash);
         self.outbox.remove(&hash);
     }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod credentials;
+mod entrance;
 mod identity;
 mod join;
 mod joins;
@@ -26,15 +27,17 @@ mod view;
 mod welcome;
 
 pub use calls::{Call, CallFault};
+pub use entrance::{Admitted, Entrance, Judged, Verdict};
 pub use joins::{CallOutcome, JoinOut, Joins, Port};
 pub use receive::Inbound;
 pub use services::NewService;
 pub use view::Readiness;
 
+use crate::core::door::Facts;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::Liveness;
 use crate::core::register::Register;
-use crate::core::schedule::{Now, TokenBucket};
+use crate::core::schedule::Now;
 use crate::domain::{
     Address, Customer, Description, Error, IssueKey, KeyHash, License, Name, PeerId, PublicKey,
     Result, SecretKey, Timestamp,
@@ -42,7 +45,7 @@ use crate::domain::{
 use crate::store::Store;
 use crate::wire::operator::GossipCounters;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// What the agent was started with.
 #[derive(Clone)]
@@ -70,8 +73,8 @@ pub struct Node {
     counters: GossipCounters,
     /// It has said goodbye.
     leaving: bool,
-    /// Unsigned refusals to strangers, by address.
-    strangers: BTreeMap<IpAddr, TokenBucket>,
+    /// Shared with the threads that read messages.
+    entrance: Entrance,
 }
 
 /// What a bootstrapped agent is.
@@ -95,8 +98,12 @@ struct Life {
     calls: BTreeMap<u64, calls::Flight>,
     /// The members that have our current record.
     introduced: BTreeSet<KeyHash>,
-    /// The members that have deleted this agent from their view.
+    /// The members that have deleted this agent from their view, or hold no issue of our license.
     refused_by: BTreeSet<KeyHash>,
+    /// How many messages each member was sent by this start.
+    numbers: BTreeMap<KeyHash, u64>,
+    /// The start of which a member has said goodbye: once is enough.
+    parted: BTreeMap<KeyHash, u64>,
     /// Places that handshakes under way have taken, and until when.
     reserved: BTreeMap<KeyHash, u64>,
     /// Another live agent uses this agent's key.
@@ -167,7 +174,7 @@ impl Node {
             next_call: 0,
             counters: GossipCounters::default(),
             leaving: false,
-            strangers: BTreeMap::new(),
+            entrance: Entrance::default(),
         };
         node.resume(key, now)?;
         Ok(node)
@@ -207,6 +214,25 @@ impl Node {
         match n {
             0 | 1 => 0,
             n => (u64::from_be_bytes(self.random()) % n as u64) as usize,
+        }
+    }
+
+    /// Where messages of other agents are judged before they come to this node.
+    pub fn entrance(&self) -> Entrance {
+        self.entrance.clone()
+    }
+
+    /// What others are judged by, as it is committed now.
+    fn publish(&self) {
+        if let Some(life) = &self.life {
+            let facts = Facts {
+                id: life.id,
+                key: life.key.clone(),
+                start: self.start,
+                hash: life.register.hash(),
+                issues: life.issues.clone(),
+            };
+            self.entrance.sync(facts, &life.register);
         }
     }
 

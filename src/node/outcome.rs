@@ -8,8 +8,8 @@ use crate::core::register::{EntryKey, KEY_BYTES, VERSION_BYTES};
 use crate::core::schedule::Now;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
-use crate::domain::{KeyHash, Result};
-use crate::wire::peer::{self, Answer, Answered, Body, Frame, Standing, VERSION};
+use crate::domain::{Code, Goodbye, KeyHash, Result};
+use crate::wire::peer::{self, Answer, Answered, Body, Frame, Refusal, Standing, VERSION};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most keys that one delta asks for: with the items beside them, base64 twice over, the message
@@ -35,8 +35,9 @@ impl Node {
             return Ok(());
         };
         match outcome {
-            Ok((_, body)) => match self.life()?.verified(&flight, &body) {
+            Ok((status, body)) => match self.life()?.verified(&flight, &body) {
                 Some(answer) => self.answered(flight, answer, now),
+                None if lacks_license(status, &body) => self.shut_out(flight, now),
                 None => {
                     // Perhaps it does not know us: the next message brings our record along.
                     if let Some(life) = &mut self.life {
@@ -87,6 +88,25 @@ impl Node {
         Ok(())
     }
 
+    /// It is there, and holds no issue of the license that this agent holds: no silence, and no evidence
+    /// of life either, since nobody signed it.
+    fn shut_out(&mut self, flight: Flight, now: Now) -> Result<()> {
+        let hash = flight.to.hash();
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match flight.purpose {
+            Purpose::Deliver => life.delivery_failed(hash, now),
+            Purpose::Digest | Purpose::Delta { .. } => life.gossip.exchange_failed(hash),
+            Purpose::Probe | Purpose::News | Purpose::Double => {}
+        }
+        life.refused_by.insert(hash);
+        match life.liveness.refused_license(hash, now) {
+            true => self.write_status(hash),
+            false => Ok(()),
+        }
+    }
+
     fn answered(&mut self, flight: Flight, answer: Answer, now: Now) -> Result<()> {
         if flight.purpose == Purpose::Double {
             return self.double_answered(answer);
@@ -115,7 +135,10 @@ impl Node {
         let Some(life) = &mut self.life else {
             return Ok(Next::Over);
         };
-        life.introduced.insert(hash);
+        match answer.body {
+            Answered::UnknownStart { .. } => life.introduced.remove(&hash),
+            _ => life.introduced.insert(hash),
+        };
         let refuses = answer.standing == Standing::DeletedHere;
         match refuses {
             true => drop(life.refused_by.insert(hash)),
@@ -150,7 +173,10 @@ impl Node {
                     life.gossip.exchanged(hash, before, after);
                 }
             }
-            Answered::Summary { .. } => {}
+            Answered::UnknownStart { stored } => {
+                self.take_items(vec![*stored], Some(hash), reads, now)?;
+            }
+            Answered::Summary { .. } | Answered::Unsupported | Answered::Repeated => {}
         }
         Ok(Next::Over)
     }
@@ -166,11 +192,22 @@ impl Node {
         Ok(())
     }
 
-    /// A signed goodbye.
-    pub(super) fn note_parted(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+    /// A member's own word that its start ends: it counts for the start of the stored record, and once,
+    /// so that a recorded one silences nobody.
+    pub(super) fn note_goodbye(&mut self, goodbye: &Goodbye, now: Now) -> Result<()> {
         let Some(life) = &mut self.life else {
             return Ok(());
         };
+        let hash = goodbye.key.hash();
+        let stored = life.register.member(hash).map(|r| r.fields.start);
+        let known = life.parted.get(&hash).copied();
+        let Ok(fields) = goodbye.open() else {
+            return Ok(());
+        };
+        if stored != Some(fields.start) || known == stored {
+            return Ok(());
+        }
+        life.parted.insert(hash, fields.start);
         match life.liveness.parted(hash, now) {
             true => self.write_status(hash),
             false => Ok(()),
@@ -273,14 +310,14 @@ fn read_rows(entries: &[u8]) -> BTreeMap<EntryKey, [u8; VERSION_BYTES]> {
 }
 
 impl Life {
-    /// The answer, if it is signed by whom we asked, for us, over our nonce.
+    /// The answer, if its sender holds the license and it is signed by whom we asked, for us, over our
+    /// nonce.
     fn verified(&self, flight: &Flight, body: &[u8]) -> Option<Answer> {
         let frame: Frame = peer::read(body).ok()?;
-        let signed = frame.key == flight.key
-            && frame
-                .key
-                .verify(Context::Answer, &frame.payload.0, &frame.signature);
-        if !signed {
+        let good = frame.key == flight.key
+            && frame.opens(Context::Answer, &self.issues)
+            && frame.verifies(Context::Answer);
+        if !good {
             return None;
         }
         let answer: Answer = peer::read(&frame.payload.0).ok()?;
@@ -290,4 +327,9 @@ impl Life {
             && answer.from.matches(&frame.key);
         ours.then_some(answer)
     }
+}
+
+fn lacks_license(status: u16, body: &[u8]) -> bool {
+    let code = Code::LicenseMismatch.row().name;
+    status == 403 && peer::read::<Refusal>(body).is_ok_and(|refusal| refusal.code == code)
 }

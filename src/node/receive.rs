@@ -1,19 +1,18 @@
-//! The door: what is taken from whom, and the signed answer.
+//! What another agent sent: what is taken from whom, and the signed answer.
 
 use super::Node;
+use super::entrance::{Admitted, Judged, Verdict};
 use super::merge::Reads;
 use crate::core::admission;
+use crate::core::door::Entered;
 use crate::core::register::{BUCKETS, EntryKey, KEY_BYTES, Register, VERSION_BYTES};
-use crate::core::schedule::{Now, TokenBucket};
+use crate::core::schedule::Now;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{Error, KeyHash, PeerId, Result, Signed, SignedKind};
 use crate::wire::peer::{self, Answer, Answered, Body, Frame, Message, Refusal, Standing, VERSION};
 use std::net::IpAddr;
 
-/// Unsigned refusals a second to one address, and how many addresses are remembered.
-const REFUSALS_A_SECOND: u64 = 10;
-const STRANGERS: usize = 1024;
 /// The rows of one summary, in bytes before base64.
 const MAX_SUMMARY: usize = 100 * 1024;
 
@@ -37,137 +36,119 @@ enum Sender {
     Ended,
     /// This agent's own key.
     Ourselves,
+    /// Unknown here, with a record of its own whose tag is accepted: that record is all that is read.
+    Newcomer,
     /// Unknown here, and leaving: its own deactivation introduces it, and nothing else is read.
     Leaver,
-}
-
-/// Who knocks, before anything but a tag was checked.
-enum Knock {
-    Known(Sender),
-    /// Unknown, with a record of its own whose tag is accepted: enters once its message is verified.
-    Newcomer,
+    /// Met while this agent was leaving: it is told so, and not admitted.
+    TooLate,
 }
 
 impl Node {
     /// One message of another agent, from this address.
     pub fn receive(&mut self, body: &[u8], from: IpAddr, now: Now) -> Result<Inbound> {
         self.life()?;
-        self.receive_frame(peer::read(body)?, from, now)
+        match self.entrance.judge(peer::read::<Frame>(body)?, from, now)? {
+            Verdict::Done(inbound) => Ok(inbound),
+            Verdict::Node(admitted) => self.admit(admitted, now),
+        }
     }
 
-    /// The same, for a caller that has read the outer shape already.
-    pub fn receive_frame(&mut self, frame: Frame, from: IpAddr, now: Now) -> Result<Inbound> {
+    /// What the entrance has let through.
+    pub fn admit(&mut self, admitted: Admitted, now: Now) -> Result<Inbound> {
         self.life()?;
         if self.leaving {
             // Whoever was told goodbye must not see an answer after it.
             return Err(Error::Overloaded);
         }
         self.counters.messages_received += 1;
-        let Some(knock) = self.knock(&frame)? else {
+        match admitted {
+            Admitted::Message(judged) => self.take_message(*judged, now),
+            Admitted::OwnEnd(end, refusal) => {
+                let subject = end.key.hash();
+                self.take_items(vec![*end], Some(subject), Reads::OwnEnd, now)?;
+                Ok(Inbound::Stranger(refusal))
+            }
+        }
+    }
+
+    fn take_message(&mut self, judged: Judged, now: Now) -> Result<Inbound> {
+        let Some(sender) = self.sender(&judged, now)? else {
+            return Ok(self.stranger("the sender is not known here", judged.from, now));
+        };
+        let hash = judged.key.hash();
+        let Judged {
+            key,
+            message,
+            record,
+            from,
+        } = judged;
+        let member = matches!(
+            sender,
+            Sender::Member | Sender::Newcomer | Sender::Ourselves
+        );
+        if let Some(record) = record.filter(|_| member) {
+            self.take_items(vec![record], Some(hash), Reads::All, now)?;
+        }
+        if matches!(sender, Sender::Newcomer) && !self.life()?.register.knows(&key) {
             return Ok(self.stranger("the sender is not known here", from, now));
-        };
-        let Some(message) = self.open_message(&frame)? else {
-            return Ok(self.stranger("the message is not for this agent", from, now));
-        };
-        let record = frame.record.filter(|r| r.key == frame.key);
-        let sender = match knock {
-            Knock::Known(sender) => sender,
-            Knock::Newcomer => {
-                let own = record.iter().cloned().collect();
-                self.take_items(own, Some(frame.key.hash()), Reads::All, now)?;
-                if !self.life()?.register.knows(&frame.key) {
-                    return Ok(self.stranger("the sender is not known here", from, now));
-                }
-                Sender::Member
+        }
+        let stored = self.life()?.register.member(hash).map(|r| &r.signed);
+        let answer = match (self.entrance.enter(&message), stored) {
+            (Entered::Seen, _) => self.unread(&message, Answered::Repeated)?,
+            (Entered::OtherStart, Some(stored)) if matches!(sender, Sender::Member) => {
+                let stored = Box::new(stored.clone());
+                self.unread(&message, Answered::UnknownStart { stored })?
+            }
+            (Entered::OtherStart, _) => self.answer(sender, &message, now)?,
+            (Entered::New, _) => {
+                let answer = self.answer(sender, &message, now)?;
+                self.entrance.keep(&message, &answer);
+                answer
             }
         };
-        self.answer(sender, message, record, now)
-            .map(Inbound::Answer)
+        Ok(Inbound::Answer(answer))
     }
 
-    /// The message, if its sender signed it, and for this agent: what was meant for another changes
-    /// nothing here, whoever brings it.
-    fn open_message(&self, frame: &Frame) -> Result<Option<Message>> {
-        let verified = frame
-            .key
-            .verify(Context::Message, &frame.payload.0, &frame.signature);
-        let message: Option<Message> = verified
-            .then(|| peer::read(&frame.payload.0).ok())
-            .flatten();
-        let id = self.life()?.id;
-        let meant = |m: &Message| m.v == VERSION && m.from.matches(&frame.key) && m.to == id;
-        Ok(message.filter(meant))
-    }
-
-    /// The sender's standing, or none for a stranger. The tag of an unknown sender is checked here,
-    /// before any signature.
-    fn knock(&self, frame: &Frame) -> Result<Option<Knock>> {
+    /// The sender's standing, or none for a stranger.
+    fn sender(&self, judged: &Judged, now: Now) -> Result<Option<Sender>> {
         let life = self.life()?;
-        let hash = frame.key.hash();
-        let known = |sender| Ok(Some(Knock::Known(sender)));
-        if frame.key == life.key.public() {
-            return known(Sender::Ourselves);
+        let hash = judged.key.hash();
+        if judged.key == life.key.public() {
+            return Ok(Some(Sender::Ourselves));
         }
         if life.register.ended(hash).is_some() {
-            return known(Sender::Ended);
+            return Ok(Some(Sender::Ended));
         }
-        if life.register.knows(&frame.key) {
-            return known(match life.view.hidden.contains_key(&hash) {
+        if life.register.knows(&judged.key) {
+            return Ok(Some(match life.view.hidden.contains_key(&hash) {
                 true => Sender::Hidden,
                 false => Sender::Member,
-            });
+            }));
         }
-        let tagged = |record: &&Signed| record.key == frame.key && record.tagged_by(&life.issues);
-        let Some(record) = frame.record.as_ref().filter(tagged) else {
+        let tagged = |record: &&Signed| record.tagged_by(&life.issues);
+        let Some(record) = judged.record.as_ref().filter(tagged) else {
             return Ok(None);
         };
         if record.kind == SignedKind::Announcement {
-            return known(Sender::Leaver);
+            return Ok(Some(Sender::Leaver));
         }
         if life.deactivated {
             // It met this agent through a handshake that was under way when the agent left, so no
             // outbox has it: it is told like a member, and not admitted.
-            return known(Sender::Member);
+            return Ok(Some(Sender::TooLate));
         }
-        let room = admission::room(&life.register, EntryKey::Peer(hash), life.max_nodes()).is_ok();
-        Ok(room.then_some(Knock::Newcomer))
+        Ok(life.has_place(hash, now).then_some(Sender::Newcomer))
     }
 
-    fn stranger(&mut self, why: &str, from: IpAddr, now: Now) -> Inbound {
-        self.counters.messages_refused += 1;
-        if self.strangers.len() >= STRANGERS && !self.strangers.contains_key(&from) {
-            self.strangers
-                .retain(|_, bucket| !bucket.is_full(now.mono_ms));
-        }
-        if self.strangers.len() >= STRANGERS && !self.strangers.contains_key(&from) {
-            return Inbound::TooMany;
-        }
-        let fresh = TokenBucket::new(REFUSALS_A_SECOND, REFUSALS_A_SECOND);
-        match self
-            .strangers
-            .entry(from)
-            .or_insert(fresh)
-            .take(now.mono_ms)
-        {
-            true => Inbound::Stranger(Refusal {
-                error: why.to_string(),
-                code: Error::Forbidden(String::new())
-                    .code()
-                    .row()
-                    .name
-                    .to_string(),
-            }),
-            false => Inbound::TooMany,
+    fn stranger(&self, why: &str, from: IpAddr, now: Now) -> Inbound {
+        match self.entrance.stranger(why, from, now.mono_ms) {
+            Verdict::Done(inbound) => inbound,
+            Verdict::Node(_) => Inbound::TooMany,
         }
     }
 
-    fn answer(
-        &mut self,
-        sender: Sender,
-        message: Message,
-        record: Option<Signed>,
-        now: Now,
-    ) -> Result<Vec<u8>> {
+    fn answer(&mut self, sender: Sender, message: &Message, now: Now) -> Result<Vec<u8>> {
         let from = message.from.hash();
         let (standing, ended, body) = match sender {
             Sender::Ourselves => {
@@ -176,6 +157,7 @@ impl Node {
                 }
                 (Standing::Member, Vec::new(), ack(Vec::new()))
             }
+            Sender::Newcomer => (Standing::Member, Vec::new(), ack(Vec::new())),
             Sender::Ended => {
                 let what = self.items(&[EntryKey::Ended(from)]);
                 (Standing::Ended, vec![message.from], ack(what))
@@ -188,23 +170,24 @@ impl Node {
                 let ended = self.take_body(&message.body, from, Reads::OwnEnd, now)?;
                 (Standing::Ended, ended, ack(Vec::new()))
             }
-            Sender::Member if self.life()?.deactivated => {
+            Sender::Member | Sender::TooLate if self.life()?.deactivated => {
                 let ended = self.take_body(&message.body, from, Reads::Ends, now)?;
                 let own = EntryKey::Ended(self.life()?.hash());
                 (Standing::Deactivated, ended, ack(self.items(&[own])))
             }
-            Sender::Member => {
-                if let Some(record) = record {
-                    self.take_items(vec![record], Some(from), Reads::All, now)?;
-                }
+            Sender::Member | Sender::TooLate => {
                 let ended = self.take_body(&message.body, from, Reads::All, now)?;
-                if matches!(message.body, Body::Goodbye { .. }) {
-                    self.note_parted(from, now)?;
+                if let Body::Goodbye { goodbye, .. } = &message.body {
+                    self.note_goodbye(goodbye, now)?;
                 }
-                (Standing::Member, ended, self.reply_to(&message, from))
+                (Standing::Member, ended, self.reply_to(message, from))
             }
         };
-        self.sign_answer(&message, standing, ended, body)
+        self.sign_answer(message, standing, ended, body)
+    }
+
+    fn unread(&self, message: &Message, body: Answered) -> Result<Vec<u8>> {
+        self.sign_answer(message, Standing::Member, Vec::new(), body)
     }
 
     /// Takes the items of a message; gives the subjects whose end is final here now.
@@ -216,7 +199,7 @@ impl Node {
         now: Now,
     ) -> Result<Vec<PeerId>> {
         let items = match body {
-            Body::Beat { items } | Body::Goodbye { items } | Body::Delta { items, .. } => {
+            Body::Beat { items } | Body::Goodbye { items, .. } | Body::Delta { items, .. } => {
                 items.clone()
             }
             Body::Digest { .. } => Vec::new(),
@@ -254,7 +237,7 @@ impl Node {
     }
 
     fn sign_answer(
-        &mut self,
+        &self,
         message: &Message,
         standing: Standing,
         ended: Vec<PeerId>,
@@ -272,13 +255,21 @@ impl Node {
             ended,
             body,
         };
-        let payload = peer::to_bytes(&answer);
-        Ok(peer::to_bytes(&Frame {
-            key: life.key.public(),
-            signature: life.key.sign(Context::Answer, &payload),
-            payload: Bytes(payload),
-            record: None,
-        }))
+        let frame = Frame::seal(Context::Answer, &answer, &life.key, &life.issues);
+        Ok(peer::to_bytes(&frame))
+    }
+}
+
+impl super::Life {
+    /// Whether the license has a place for one more: its own reservation is not counted against it.
+    fn has_place(&self, hash: KeyHash, now: Now) -> bool {
+        let room = admission::room(&self.register, EntryKey::Peer(hash), self.max_nodes());
+        let taken = |(other, until): &(&KeyHash, &u64)| {
+            **other != hash && **until > now.mono_ms && self.register.member(**other).is_none()
+        };
+        let reserved = self.reserved.iter().filter(taken).count();
+        let count = self.register.member_count() + reserved;
+        room.is_ok() && count < usize::try_from(self.max_nodes()).unwrap_or(usize::MAX)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Life, Node};
 use crate::core::liveness::Status;
 use crate::core::schedule::Now;
 use crate::domain::{Error, KeyHash, Name, PeerId, PeerRecord, Result};
-use crate::wire::operator::{ClusterStatus, MemberCounts, Peer};
+use crate::wire::operator::{ClusterStatus, GossipCounters, MemberCounts, Peer};
 
 /// What `/readyz` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,13 +108,13 @@ impl Node {
         Ok(())
     }
 
-    pub fn status(&self) -> Result<ClusterStatus> {
+    pub fn status(&self, now: Now) -> Result<ClusterStatus> {
         let life = self.life()?;
         let alive = life.liveness.count(Status::Alive) + u64::from(!life.deactivated);
-        let refused_by = life
-            .refused_by
-            .iter()
-            .filter_map(|h| life.register.id_of(*h));
+        let ids = |hashes: Vec<KeyHash>| {
+            let ids = hashes.into_iter().filter_map(|h| life.register.id_of(h));
+            ids.map(|id| id.to_string()).collect()
+        };
         Ok(ClusterStatus {
             peer_id: life.id.to_string(),
             cluster_id: life.cluster_id(),
@@ -132,9 +132,13 @@ impl Node {
                 suspect: life.liveness.count(Status::Suspect),
                 unreachable: life.liveness.count(Status::Unreachable),
             },
-            refused_by: refused_by.map(|id| id.to_string()).collect(),
+            refused_by: ids(life.refused_by.iter().copied().collect()),
+            refuses: ids(self.entrance.refuses(now)),
             last_round_at: life.last_round_at,
-            gossip: self.counters,
+            gossip: GossipCounters {
+                messages_refused: self.counters.messages_refused + self.entrance.refused(),
+                ..self.counters
+            },
         })
     }
 

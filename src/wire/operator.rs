@@ -94,6 +94,8 @@ pub struct ClusterStatus {
     pub members: MemberCounts,
     /// The ids of the members that have deleted this agent from their view.
     pub refused_by: Vec<String>,
+    /// Members that came with no license issue that this agent holds, within the last minute.
+    pub refuses: Vec<String>,
     pub last_round_at: Option<Timestamp>,
     pub gossip: GossipCounters,
 }

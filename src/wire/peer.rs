@@ -3,13 +3,16 @@
 //! A `Frame` carries exact signed bytes; what is inside is a `Message` or an `Answer`. Unknown fields
 //! of a later minor version are ignored inside signed bytes, and only there.
 
-use crate::domain::issue::{Proof, proof_text};
+use crate::domain::issue::{LicenseTag, Proof, proof_text};
+use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{
-    Address, Error, IssueId, PeerId, PublicKey, Result, Signature, Signed, strict,
+    Address, Error, Goodbye, IssueId, IssueKey, PeerId, PublicKey, Result, SecretKey, Signature,
+    Signed, strict,
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The largest body between agents, in bytes.
 pub const MAX_MESSAGE: usize = 256 * 1024;
@@ -21,17 +24,60 @@ pub const VERSION: u32 = 1;
 pub const MESSAGE_PATH: &str = "/v1/gossip/message";
 pub const HANDSHAKE_PATH: &str = "/v1/gossip/handshake";
 
-/// Exact signed bytes with their signer.
+/// Exact signed bytes with their signer. The key comes first: whoever has read only the beginning of a
+/// body knows whose it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frame {
     pub key: PublicKey,
+    /// A MAC over the payload for each license issue that the sender holds, checked before the
+    /// signature: without the license nothing of a message is read.
+    pub macs: Vec<LicenseTag>,
     pub payload: Bytes,
     pub signature: Signature,
     /// The sender's own record, for a receiver that may not know it; the deactivation of one that has
     /// left, which has no record any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Signed>,
+}
+
+/// The most MACs of one frame: the current issue of the license and the one before it.
+pub const MAX_MACS: usize = 2;
+
+impl Frame {
+    /// Signs a message or an answer, with a MAC for each issue that the sender holds.
+    pub fn seal(
+        context: Context,
+        body: &impl Serialize,
+        key: &SecretKey,
+        issues: &[IssueKey],
+    ) -> Frame {
+        let payload = to_bytes(body);
+        Frame {
+            key: key.public(),
+            macs: issues
+                .iter()
+                .take(MAX_MACS)
+                .map(|issue| issue.tag(context, &payload))
+                .collect(),
+            signature: key.sign(context, &payload),
+            payload: Bytes(payload),
+            record: None,
+        }
+    }
+
+    /// Whether one of these issues made one of the MACs.
+    pub fn opens(&self, context: Context, issues: &[IssueKey]) -> bool {
+        self.macs.iter().take(MAX_MACS).any(|tag| {
+            let named = issues.iter().find(|issue| issue.id() == tag.issue);
+            named.is_some_and(|issue| issue.check(context, &self.payload.0, &tag.mac))
+        })
+    }
+
+    /// Whether its key signed it.
+    pub fn verifies(&self, context: Context) -> bool {
+        self.key.verify(context, &self.payload.0, &self.signature)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +89,8 @@ pub struct Message {
     pub nonce: [u8; 32],
     /// The sender's start number.
     pub start: u64,
+    /// Counts the messages of this start of the sender to this receiver, from 1.
+    pub number: u64,
     /// The hash of the sender's register.
     #[serde(with = "proof_text")]
     pub hash: [u8; 32],
@@ -55,7 +103,10 @@ pub enum Body {
     /// A probe, with whatever news there is.
     Beat { items: Vec<Signed> },
     /// The sender stops. What it knew last comes along.
-    Goodbye { items: Vec<Signed> },
+    Goodbye {
+        goodbye: Box<Goodbye>,
+        items: Vec<Signed>,
+    },
     /// The first half of an exchange: one 8-byte hash for each bucket of ids.
     Digest { buckets: Bytes },
     /// The second half: what the other side lacks, and the keys of what this side lacks.
@@ -64,6 +115,42 @@ pub enum Body {
         want: Bytes,
         more: bool,
     },
+}
+
+/// The head of a message, whatever its body is: the kinds of a later minor version are not known here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    pub v: u32,
+    pub from: PeerId,
+    pub to: PeerId,
+    #[serde(with = "proof_text")]
+    pub nonce: [u8; 32],
+    pub start: u64,
+    pub number: u64,
+    body: Kind,
+}
+
+/// The one field of a body is its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+struct Kind(BTreeMap<String, Nothing>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Nothing;
+
+impl<'de> Deserialize<'de> for Nothing {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Nothing, D::Error> {
+        IgnoredAny::deserialize(d).map(|_| Nothing)
+    }
+}
+
+impl Head {
+    /// Whether the body is of a kind that this version has no name for.
+    pub fn is_of_unknown_kind(&self) -> bool {
+        const KINDS: [&str; 4] = ["beat", "goodbye", "digest", "delta"];
+        let mut kinds = self.body.0.keys();
+        kinds.len() == 1 && kinds.all(|kind| !KINDS.contains(&kind.as_str()))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +198,15 @@ pub enum Answered {
     Delta {
         items: Vec<Signed>,
         more: bool,
+    },
+    /// The message is of a kind that this version does not know.
+    Unsupported,
+    /// This number was read before; nothing was read now.
+    Repeated,
+    /// The sender's start is not that of its record which is stored here; nothing was read. It is shown
+    /// that record: one that lost its database, or has a twin, learns of it in no other way.
+    UnknownStart {
+        stored: Box<Signed>,
     },
 }
 

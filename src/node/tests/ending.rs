@@ -18,7 +18,7 @@ fn a_clone_of_a_disk_is_noticed_on_both_sides_and_then_all_is_quiet() {
             crate::node::Readiness::Ready(Some("duplicate_identity"))
         );
     }
-    let incarnation = |w: &World| w.members[0].node.status().unwrap().incarnation;
+    let incarnation = |w: &World| w.members[0].node.status(w.now).unwrap().incarnation;
     let before = incarnation(&world);
     world.pass(20_000);
     assert_eq!(incarnation(&world), before);
@@ -65,7 +65,7 @@ fn a_local_deletion_stands_against_restarts_and_news() {
     world.restart(0);
     world.pass(10_000);
     assert_eq!((shown(&world, 0), shown(&world, 2)), (2, 3));
-    let refused = world.members[2].node.status().unwrap().refused_by;
+    let refused = world.members[2].node.status(world.now).unwrap().refused_by;
     assert_eq!(refused, [world.id(0).to_string()]);
     assert_eq!(
         world.members[0].node.register_hash(),

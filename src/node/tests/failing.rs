@@ -13,19 +13,13 @@ fn a_broken_store_stops_neither_beats_nor_makes_them_spin() {
     world.break_store(0, true);
     // The grace of the issue before is over: it is to be dropped, and that cannot be written.
     world.now.wall = Timestamp(now.wall.0 + 390 * DAY_MS);
-    let before = world.members[1]
-        .node
-        .status()
-        .unwrap()
-        .gossip
-        .messages_received;
+    let heard = |w: &World| {
+        let status = w.members[1].node.status(w.now).unwrap();
+        status.gossip.messages_received
+    };
+    let before = heard(&world);
     world.pass(10_000);
-    let after = world.members[1]
-        .node
-        .status()
-        .unwrap()
-        .gossip
-        .messages_received;
+    let after = heard(&world);
     assert!(after - before >= 5, "{before} {after}");
     let now = world.now;
     assert!(world.members[0].node.next_deadline(now) > now.mono_ms);

@@ -7,7 +7,10 @@ fn a_quiet_cluster_only_beats() {
     let mut world = World::cluster(3);
     world.pass(20_000);
     let gossip = |w: &World| {
-        let each = w.members.iter().map(|m| m.node.status().unwrap().gossip);
+        let each = w
+            .members
+            .iter()
+            .map(|m| m.node.status(w.now).unwrap().gossip);
         each.map(|g| g.exchanges + g.records_merged).sum::<u64>()
     };
     let (before, calls) = (gossip(&world), world.calls);
@@ -43,6 +46,7 @@ fn the_fullest_delta_is_not_too_long() {
         };
         let frame = peer::Frame {
             key: key.public(),
+            macs: vec![tag.clone(); peer::MAX_MACS],
             payload: Bytes(peer::to_bytes(&body)),
             signature: Signature([0; 64]),
             record: Some(one(MAX_RECORD)),

@@ -19,6 +19,7 @@ use arctic::wire::peer::{
 };
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Whom a puppet talks to.
@@ -53,6 +54,8 @@ pub struct Puppet {
     pub address: Address,
     pub incarnation: u64,
     pub start: u64,
+    /// The next message's, to whomever.
+    pub number: Arc<AtomicU64>,
     pub max_nodes: u32,
     /// The license of whose issues it makes tags and proofs, the newest first; none: it has none.
     pub issues: Vec<IssueKey>,
@@ -79,6 +82,7 @@ impl Puppet {
             address: Address::parse(address).expect("host:port"),
             incarnation: 1,
             start: 1,
+            number: Arc::new(AtomicU64::new(1)),
             max_nodes: 20,
             issues: Vec::new(),
             license_id: String::new(),
@@ -257,6 +261,7 @@ impl Puppet {
             to,
             nonce: random(),
             start: self.start,
+            number: self.number.fetch_add(1, Ordering::Relaxed),
             hash: random(),
             body,
         }
@@ -266,6 +271,11 @@ impl Puppet {
     pub fn frame(&self, context: Context, payload: Vec<u8>, record: Option<Signed>) -> Frame {
         Frame {
             key: self.public(),
+            macs: self
+                .issues
+                .iter()
+                .map(|issue| issue.tag(context, &payload))
+                .collect(),
             signature: self.key.sign(context, &payload),
             payload: Bytes(payload),
             record,
