@@ -365,3 +365,42 @@ fn a_stop_answers_what_is_in_flight() {
     assert!(answer.status >= 400, "{answer:?}");
     drop(idle);
 }
+
+#[test]
+fn requests_one_after_another_share_one_reader() {
+    let lab = Lab::new();
+    let mut alice = lab.member("alice");
+    alice.kill();
+    alice.restart();
+    let idle = open_databases(&alice);
+    for _ in 0..24 {
+        alice.get("/v1/peers");
+    }
+    assert_eq!(open_databases(&alice), idle + 1);
+    // Many at a time take what they need, at most eight, and give it back.
+    let token = alice.token();
+    let asking: Vec<_> = (0..32)
+        .map(|_| {
+            let list = Request::new("GET", "/v1/peers").bearer(&token);
+            let address = alice.address.clone();
+            std::thread::spawn(move || list.send(&address))
+        })
+        .collect();
+    for one in asking {
+        one.join().expect("the thread ends").is(200);
+    }
+    let after_many = open_databases(&alice);
+    assert!(after_many <= idle + 8, "{idle}, then {after_many}");
+    for _ in 0..8 {
+        alice.get("/v1/peers");
+    }
+    assert_eq!(open_databases(&alice), after_many);
+}
+
+/// How many descriptors of the agent are its database.
+fn open_databases(agent: &Agent) -> usize {
+    let all = std::fs::read_dir(format!("/proc/{}/fd", agent.pid())).expect("it runs");
+    let paths = all.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+    let database = agent.data().join("arctic.db");
+    paths.filter(|path| *path == database).count()
+}
