@@ -29,6 +29,16 @@ impl Caller {
     }
 }
 
+/// Refuses a change that a web page asks for. By DNS rebinding a page is of one origin with the agent, so
+/// that its scripts may send anything and read the answer; but browsers put an `Origin` header on
+/// everything except GET and HEAD (Fetch standard, "Append a request `Origin` header"), and programs do not.
+pub fn programs_only(call: &Call) -> Result<()> {
+    match call.method != "GET" && call.header("origin").is_some() {
+        true => Err(Error::FromWebPage),
+        false => Ok(()),
+    }
+}
+
 /// The caller behind the request's token. Its credentials are looked up each time: with them the
 /// token dies.
 pub fn authenticate(backend: &dyn Backend, local: &Local, call: &Call) -> Result<Caller> {

@@ -3,8 +3,9 @@
 //! Knows: routes, scopes, tokens, the shapes of requests and answers. Must never know: sockets, SQL,
 //! threads, the clock.
 //! Invariant: nothing behind the `Backend` is asked to read or change anything of the cluster before
-//! the caller has been found to have the scope that the table of `route` names; and every answer has
-//! a request id, forbids caching, and says nothing of the cause of a fault.
+//! the caller has been found to have the scope that the table of `route` names; a web page changes
+//! nothing, whatever it knows; and every answer has a request id, forbids caching, and says nothing of
+//! the cause of a fault.
 
 mod auth;
 pub mod backend;
@@ -60,6 +61,7 @@ impl Api {
     }
 
     fn respond(&self, call: &Call) -> Result<Reply> {
+        auth::programs_only(call)?;
         let found = route::find(&call.method, &call.path, &call.query)?;
         let request = self.admit(found.route, call)?;
         perform(found.action()?, &request)

@@ -25,6 +25,8 @@ pub enum Error {
     TokenExpired,
     /// The token lacks this scope. Nothing changed.
     Forbidden(String),
+    /// The request carries an `Origin` header: a web page in somebody's browser sent it. Nothing changed.
+    FromWebPage,
     /// The thing is not there; the word says what kind of thing. Nothing changed.
     NotFound(&'static str),
     /// The path exists, the method does not; holds the methods that do. Nothing changed.
@@ -225,7 +227,7 @@ impl Error {
             Error::InvalidTransport(_) => Code::InvalidTransport,
             Error::Unauthorized(_) => Code::Unauthorized,
             Error::TokenExpired => Code::TokenExpired,
-            Error::Forbidden(_) => Code::Forbidden,
+            Error::Forbidden(_) | Error::FromWebPage => Code::Forbidden,
             Error::NotFound(_) => Code::NotFound,
             Error::MethodNotAllowed(_) => Code::MethodNotAllowed,
             Error::RequestTimeout => Code::RequestTimeout,
@@ -296,6 +298,9 @@ impl fmt::Display for Error {
             Error::Unauthorized(sentence) => f.write_str(sentence),
             Error::TokenExpired => f.write_str("the access token has expired"),
             Error::Forbidden(scope) => write!(f, "permission denied: scope {scope} is required"),
+            Error::FromWebPage => f.write_str(
+                "web pages change nothing here: a request that could change something must not have an Origin header",
+            ),
             Error::NotFound(what) => write!(f, "{what} not found"),
             Error::MethodNotAllowed(allow) => {
                 write!(f, "method not allowed here; allowed: {allow}")
