@@ -182,10 +182,11 @@ impl Node {
             .member(life.hash())
             .ok_or(Error::Deactivated)?;
         let mut proof = InitiatorProof {
-            v: VERSION,
-            issue: issue.id(),
+            key: own.signed.key,
             hello_challenge: hello.challenge,
             challenge: challenge.challenge.clone(),
+            v: VERSION,
+            issue: issue.id(),
             record: own.signed.clone(),
             dialled: dialled.clone(),
             members: life.member_list(),

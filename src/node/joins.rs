@@ -252,7 +252,7 @@ impl Joins {
             &proof.challenge,
             now.mono_ms,
             remote,
-            &proof.record.key,
+            &proof.key,
             &proof.hello_challenge,
         );
         if !ours {

@@ -45,6 +45,7 @@ impl Node {
         );
         let fits = good
             && proof.v == VERSION
+            && proof.key == proof.record.key
             && proof.record.tagged_by(&life.issues)
             && proof.members.0.len() % 10 == 0;
         let record = fits

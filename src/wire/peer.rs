@@ -250,11 +250,15 @@ pub struct Challenge {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitiatorProof {
-    pub v: u32,
-    pub issue: IssueId,
+    // These three come first on the wire: by them a responder knows its own challenge again before
+    // it reads the rest.
+    /// The key of the record below.
+    pub key: PublicKey,
     #[serde(with = "proof_text")]
     pub hello_challenge: [u8; 32],
     pub challenge: Bytes,
+    pub v: u32,
+    pub issue: IssueId,
     pub record: Signed,
     /// The address at which the initiator reached the responder.
     pub dialled: Address,

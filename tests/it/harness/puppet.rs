@@ -166,10 +166,11 @@ impl Puppet {
         let mut met = self.met.lock().expect("no test panics here");
         met.insert(hello.challenge, challenge.key);
         InitiatorProof {
-            v: VERSION,
-            issue: challenge.issue,
+            key: self.public(),
             hello_challenge: hello.challenge,
             challenge: challenge.challenge.clone(),
+            v: VERSION,
+            issue: challenge.issue,
             record: self.record(),
             dialled: at.clone(),
             members: Bytes(self.public().hash().0.to_vec()),

@@ -6,4 +6,5 @@
 mod durability;
 mod handshake;
 mod license;
+mod strangers;
 mod web;
