@@ -120,6 +120,18 @@ pub fn responder_transcript<'a>(
     }
 }
 
+/// The transcript as a responder proves it that has deleted the initiator. The role keeps it from
+/// passing for a welcome.
+pub fn deleted_here_transcript<'a>(
+    proof: &'a InitiatorProof,
+    responder_key: PublicKey,
+) -> Transcript<'a> {
+    Transcript {
+        role: "deleted_here",
+        ..initiator_transcript(proof, responder_key)
+    }
+}
+
 /// What the initiator signs when it is called back.
 pub fn call_back_bytes(
     hello_challenge: &[u8; 32],

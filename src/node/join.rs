@@ -10,11 +10,12 @@ use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{
-    Address, Error, HandshakeFault, IssueKey, KeyHash, Name, PeerRecord, PublicKey, Result,
+    Address, Error, HandshakeFault, IssueId, IssueKey, KeyHash, Name, PeerRecord, PublicKey,
+    Result, Signature,
 };
 use crate::wire::operator::Peer;
 use crate::wire::peer::{
-    self, CallBack, CalledBack, Challenge, Hello, InitiatorProof, Refused, VERSION, Welcome,
+    self, CallBack, CalledBack, Challenge, Denial, Hello, InitiatorProof, Refused, VERSION, Welcome,
 };
 use std::net::IpAddr;
 
@@ -175,7 +176,7 @@ impl Node {
     ) -> Result<Prepared> {
         let life = self.life()?;
         let issue = life
-            .issue(challenge)
+            .issue(challenge.issue)
             .ok_or(Error::Handshake(HandshakeFault::NoCommonIssue))?;
         let own = life
             .register
@@ -192,7 +193,7 @@ impl Node {
             members: life.member_list(),
             max_nodes: life.max_nodes(),
             proof: [0; 32],
-            signature: crate::domain::Signature([0; 64]),
+            signature: Signature([0; 64]),
         };
         let transcript = handshake::initiator_transcript(&proof, challenge.key).bytes();
         (proof.proof, proof.signature) =
@@ -252,10 +253,7 @@ impl Node {
     fn welcomed(&self, prepared: &Prepared, welcome: &Welcome) -> Option<PeerRecord> {
         let life = self.life.as_ref()?;
         let key = prepared.responder_key;
-        let issue = life
-            .issues
-            .iter()
-            .find(|i| i.id() == prepared.proof.issue)?;
+        let issue = life.issue(prepared.proof.issue)?;
         let transcript =
             handshake::responder_transcript(&prepared.proof, key, welcome.record.version()).bytes();
         let good = handshake::check(
@@ -269,6 +267,30 @@ impl Node {
         let fits = good && welcome.record.key == key && welcome.record.tagged_by(&life.issues);
         fits.then(|| PeerRecord::open(welcome.record.clone()).ok())
             .flatten()
+    }
+
+    /// The responder has deleted this agent. The operator wants that peer here: were our own deletion to
+    /// stand until the other side has lifted its own, two that deleted each other could never meet
+    /// again. What is not proved by that peer lifts nothing.
+    pub fn deleted_there(
+        &mut self,
+        prepared: &Prepared,
+        denial: &Denial,
+        now: Now,
+    ) -> Result<HandshakeFault> {
+        let key = prepared.responder_key;
+        let transcript = handshake::deleted_here_transcript(&prepared.proof, key).bytes();
+        let proved = self.life()?.issue(prepared.proof.issue).is_some_and(|i| {
+            let role = Context::HandshakeResponder;
+            handshake::check(role, &transcript, i, &key, &denial.proof, &denial.signature)
+        });
+        if !proved {
+            return Ok(HandshakeFault::Signature);
+        }
+        self.lift_deletion(key.hash(), now)?;
+        // It signed our own challenge: it is there.
+        self.note_alive(key.hash(), now)?;
+        Ok(HandshakeFault::DeletedThere)
     }
 
     /// Only `peers add` lifts a local deletion. The peer is watched again.
@@ -347,8 +369,8 @@ impl Life {
         }
     }
 
-    fn issue(&self, challenge: &Challenge) -> Option<&IssueKey> {
-        self.issues.iter().find(|i| i.id() == challenge.issue)
+    pub(super) fn issue(&self, id: IssueId) -> Option<&IssueKey> {
+        self.issues.iter().find(|i| i.id() == id)
     }
 
     fn member_list(&self) -> Bytes {

@@ -391,22 +391,17 @@ fn conclude(
         HandshakeAnswer::Welcome(welcome) => {
             port.with(move |node, now| node.conclude(&prepared, &welcome, &name, now))?
         }
-        other => {
-            let deleted_there = matches!(
-                &other,
-                HandshakeAnswer::Refused {
-                    why: Refused::DeletedHere
-                }
-            );
-            port.with(move |node, now| {
+        HandshakeAnswer::Refused {
+            why: Refused::DeletedHere(denial),
+        } => {
+            let fault = port.with(move |node, now| {
                 node.release(hash);
-                // The operator wants this peer here. Were our own deletion to stand until the other
-                // side has lifted its own, two that deleted each other could never meet again.
-                match deleted_there {
-                    true => node.lift_deletion(hash, now),
-                    false => Ok(()),
-                }
+                node.deleted_there(&prepared, &denial, now)
             })??;
+            Err(Error::Handshake(fault))
+        }
+        other => {
+            port.with(move |node, _| node.release(hash))?;
             Err(unexpected(other, port))
         }
     }

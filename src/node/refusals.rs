@@ -63,7 +63,8 @@ pub(super) fn unexpected(answer: HandshakeAnswer, port: &mut impl Port) -> Error
             }
             HandshakeFault::SelfRemoved
         }
-        Refused::DeletedHere => HandshakeFault::DeletedThere,
+        // Proved over what the initiator proves last; before that it is nobody's word.
+        Refused::DeletedHere(_) => HandshakeFault::Signature,
         Refused::NodeLimit { limit } => return Error::NodeLimit(limit),
         Refused::CallBack { why } => {
             HandshakeFault::CallBack(why.chars().filter(|c| !c.is_control()).take(200).collect())

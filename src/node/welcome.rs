@@ -1,13 +1,13 @@
 //! The responder's part in a handshake: who may enter, and the commit that makes it a member.
 
-use super::Node;
 use super::join::{RESERVED_MS, exceeds};
 use super::merge::Reads;
+use super::{Life, Node};
 use crate::core::schedule::Now;
 use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
 use crate::domain::{Address, Error, KeyHash, PeerRecord, Result};
-use crate::wire::peer::{InitiatorProof, Refused, VERSION, Welcome};
+use crate::wire::peer::{Denial, InitiatorProof, Refused, VERSION, Welcome};
 use std::net::IpAddr;
 
 type Welcomed = std::result::Result<Welcome, Refused>;
@@ -32,8 +32,7 @@ impl Node {
     /// The license's MAC first, then the signatures.
     fn proved(&self, proof: &InitiatorProof) -> std::result::Result<PeerRecord, Refused> {
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
-        let issue = life.issues.iter().find(|i| i.id() == proof.issue);
-        let issue = issue.ok_or(Refused::NoCommonIssue)?;
+        let issue = life.issue(proof.issue).ok_or(Refused::NoCommonIssue)?;
         let transcript = handshake::initiator_transcript(proof, life.key.public()).bytes();
         let good = handshake::check(
             Context::HandshakeInitiator,
@@ -68,7 +67,7 @@ impl Node {
             return Err(Refused::InitiatorEnded { announcement });
         }
         if life.view.hidden.contains_key(&hash) {
-            return Err(Refused::DeletedHere);
+            return Err(life.deleted_here(proof).unwrap_or(Refused::NoCommonIssue));
         }
         let others = proof
             .members
@@ -104,11 +103,7 @@ impl Node {
             .map_err(overloaded)?;
         self.greet(hash, now).map_err(overloaded)?;
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
-        let issue = life
-            .issues
-            .iter()
-            .find(|i| i.id() == proof.issue)
-            .ok_or(Refused::NoCommonIssue)?;
+        let issue = life.issue(proof.issue).ok_or(Refused::NoCommonIssue)?;
         let own = life
             .register
             .member(life.hash())
@@ -149,5 +144,16 @@ impl Node {
             true => Ok(()),
             false => self.renew_record(life.incarnation + 1, Some(dialled.clone()), now),
         }
+    }
+}
+
+impl Life {
+    /// The one refusal that changes something at the initiator, so it is proved as a welcome is.
+    fn deleted_here(&self, proof: &InitiatorProof) -> Option<Refused> {
+        let transcript = handshake::deleted_here_transcript(proof, self.key.public()).bytes();
+        let issue = self.issue(proof.issue)?;
+        let (proof, signature) =
+            handshake::prove(Context::HandshakeResponder, &transcript, issue, &self.key);
+        Some(Refused::DeletedHere(Denial { proof, signature }))
     }
 }

@@ -301,7 +301,16 @@ pub enum HandshakeAnswer {
     Refused { why: Refused },
 }
 
-/// Why a responder will not. Unsigned: the initiator only reports it.
+/// What the responder proves when it has deleted the initiator: said only to who has proved the
+/// license, over the same transcript, in the role of one that refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    #[serde(with = "proof_text")]
+    pub proof: Proof,
+    pub signature: Signature,
+}
+
+/// Why a responder will not. The initiator only reports what is neither proved nor proves itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refused {
@@ -312,7 +321,7 @@ pub enum Refused {
     BadProof,
     Deactivated { peer_id: PeerId },
     InitiatorEnded { announcement: Box<Signed> },
-    DeletedHere,
+    DeletedHere(Denial),
     NodeLimit { limit: u32 },
     CallBack { why: String },
     TooMany,
