@@ -77,6 +77,16 @@ impl Connection {
         let _ = self.reader.get_mut().shutdown(Shutdown::Write);
     }
 
+    /// Whether an answer has begun to come, or the other side has closed.
+    pub fn stirs(&self) -> bool {
+        let stream = self.reader.get_ref();
+        let shown = stream
+            .set_nonblocking(true)
+            .and_then(|()| stream.peek(&mut [0]));
+        let _ = stream.set_nonblocking(false);
+        shown.is_ok()
+    }
+
     /// The next answer; `None` when the other side closed instead.
     pub fn answer(&mut self) -> Option<Answer> {
         let mut answer = self.answer_to_head()?;
