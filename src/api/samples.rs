@@ -74,6 +74,7 @@ pub fn peer(n: u8, name: &str) -> Peer {
         status: "alive".into(),
         last_seen: None,
         incarnation: 1,
+        version: "0".into(),
         description: String::new(),
     }
 }

@@ -356,6 +356,7 @@ mod tests {
             status: "alive".into(),
             last_seen: None,
             incarnation: 1,
+            version: "0".into(),
             description: String::new(),
         }
     }

@@ -79,6 +79,7 @@ fn one(reply: Reply<Peer>) -> Report {
         ("Status", Cell::status(&peer.status)),
         ("Last Seen", Cell::new(last_seen)),
         ("Created At", Cell::new(peer.created_at.for_people())),
+        ("Version", Cell::or_dash(&peer.version)),
     ];
     if !peer.description.is_empty() {
         fields.push(("Description", Cell::new(&peer.description)));

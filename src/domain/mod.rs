@@ -28,7 +28,7 @@ pub use issue::{IssueId, IssueKey, LicenseTag};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use license::{Customer, License, LicenseState};
 pub use name::{Description, Name};
-pub use peer::PeerRecord;
+pub use peer::{PeerRecord, Version};
 pub use scope::{Scope, Scopes};
 pub use service::{ServiceRecord, Transport};
 pub use signed::{Signed, SignedKind};

@@ -3,7 +3,8 @@
 use super::{
     Address, Error, IssueKey, Name, PeerId, PublicKey, Result, SecretKey, Signed, SignedKind,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// The highest incarnation: what every JSON reader holds exactly.
 pub const MAX_INCARNATION: u64 = (1 << 53) - 1;
@@ -21,6 +22,45 @@ pub struct PeerFields {
     pub incarnation: u64,
     /// Drawn at each start; tells two live agents with one key apart.
     pub start: u64,
+    /// The program that signed it.
+    pub version: Version,
+}
+
+/// Which version of this program: 1 to 64 visible characters of ASCII, no space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Version(String);
+
+impl Version {
+    pub const MAX: usize = 64;
+
+    /// That of the program itself.
+    pub fn own() -> Version {
+        Version(env!("CARGO_PKG_VERSION").to_string())
+    }
+
+    pub fn parse(text: &str) -> Result<Version> {
+        let good = (1..=Version::MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        match good {
+            true => Ok(Version(text.to_string())),
+            false => Err(Error::Invalid(
+                "version is not 1 to 64 visible characters".into(),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Version::parse(&text).map_err(serde::de::Error::custom)
+    }
 }
 
 /// A record whose signature was verified.
@@ -65,5 +105,26 @@ impl PeerRecord {
             &self.signed.payload.0,
             &self.signed.signature.0,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        let longest = "1".repeat(Version::MAX);
+        for good in [env!("CARGO_PKG_VERSION"), "1.0.0-rc.1+a", longest.as_str()] {
+            assert!(Version::parse(good).is_ok(), "{good}");
+        }
+        assert_eq!(
+            Version::parse(env!("CARGO_PKG_VERSION")),
+            Ok(Version::own())
+        );
+        let longer = "1".repeat(Version::MAX + 1);
+        for bad in ["", "1 0", "1\n", "\u{1b}[31m", "ä", longer.as_str()] {
+            assert!(Version::parse(bad).is_err(), "{bad:?}");
+        }
     }
 }

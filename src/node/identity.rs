@@ -8,6 +8,7 @@ use crate::core::schedule::Now;
 use crate::domain::peer::{MAX_INCARNATION, PeerFields};
 use crate::domain::{
     Address, Error, IssueKey, License, Name, PeerId, PeerRecord, Result, Scope, Scopes, SecretKey,
+    Version,
 };
 use crate::store::{NewIdentity, PeerRow, Snapshot};
 use crate::wire::operator::{Bootstrap, Bootstrapped, Identity, NewCredential};
@@ -201,7 +202,7 @@ impl Node {
             public_key: life.key.public().to_string(),
             license_id: life.license().terms.license_id.to_string(),
             cluster_id: life.cluster_id(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
+            version: Version::own().to_string(),
         })
     }
 }
@@ -216,6 +217,7 @@ impl Life {
             name: self.name.clone(),
             incarnation: self.incarnation,
             start,
+            version: Version::own(),
         };
         PeerRecord::seal(fields, &self.key, &self.issues)
     }

@@ -3,7 +3,7 @@
 use super::{Life, Node};
 use crate::core::liveness::Status;
 use crate::core::schedule::Now;
-use crate::domain::{Error, KeyHash, Name, PeerId, PeerRecord, Result};
+use crate::domain::{Error, KeyHash, Name, PeerId, PeerRecord, Result, Version};
 use crate::wire::operator::{ClusterStatus, GossipCounters, MemberCounts, Peer};
 
 /// What `/readyz` says.
@@ -73,6 +73,7 @@ impl Node {
             .to_string(),
             last_seen: None,
             incarnation: life.incarnation,
+            version: Version::own().to_string(),
             description: life.description.as_str().to_string(),
         }
     }
@@ -187,6 +188,7 @@ impl Life {
             status: status.as_str().to_string(),
             last_seen,
             incarnation: record.fields.incarnation,
+            version: record.fields.version.to_string(),
             description: String::new(),
         }
     }

@@ -124,6 +124,8 @@ pub struct Peer {
     /// The last signed answer to this agent's own nonce; null before the first.
     pub last_seen: Option<Timestamp>,
     pub incarnation: u64,
+    /// The program that the peer runs, as its record says.
+    pub version: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
 }

@@ -217,6 +217,7 @@ fn tables_and_json_have_one_shape() {
         "Status",
         "Last Seen",
         "Created At",
+        "Version",
     ];
     assert!(wanted.iter().all(|w| labels.contains(w)), "{labels:?}");
     assert!(

@@ -421,6 +421,7 @@ fn peers_are_filtered_and_ordered() {
         "status",
         "last_seen",
         "incarnation",
+        "version",
     ] {
         assert!(bob_there.get(field).is_some(), "no {field} in {bob_there}");
     }

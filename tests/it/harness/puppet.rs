@@ -10,7 +10,7 @@ use arctic::domain::peer::PeerFields;
 use arctic::domain::signed::Bytes;
 use arctic::domain::{
     Address, Announcement, IssueKey, License, LicenseId, Name, PeerId, PeerRecord, PublicKey,
-    SecretKey, Signature, Signed,
+    SecretKey, Signature, Signed, Version,
 };
 use arctic::wire::peer::{
     self, Answer, Answered, Body, CallBack, CalledBack, Challenge, Frame, HANDSHAKE_PATH,
@@ -56,6 +56,8 @@ pub struct Puppet {
     pub start: u64,
     /// The next message's, to whomever.
     pub number: Arc<AtomicU64>,
+    /// The program that it says it is.
+    pub version: Version,
     pub max_nodes: u32,
     /// The license of whose issues it makes tags and proofs, the newest first; none: it has none.
     pub issues: Vec<IssueKey>,
@@ -83,6 +85,7 @@ impl Puppet {
             incarnation: 1,
             start: 1,
             number: Arc::new(AtomicU64::new(1)),
+            version: Version::own(),
             max_nodes: 20,
             issues: Vec::new(),
             license_id: String::new(),
@@ -116,6 +119,7 @@ impl Puppet {
             name: Name::none(),
             incarnation: self.incarnation,
             start: self.start,
+            version: self.version.clone(),
         }
     }
 

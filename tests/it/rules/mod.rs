@@ -7,6 +7,7 @@ mod api;
 mod deletions;
 mod durability;
 mod handshake;
+mod identity;
 mod license;
 mod strangers;
 mod web;

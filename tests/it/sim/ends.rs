@@ -30,6 +30,7 @@ fn outsider(world: &mut World) -> Outsider {
         name: arctic::domain::Name::none(),
         incarnation: 1,
         start: 1,
+        version: arctic::domain::Version::own(),
     };
     let record = PeerRecord::seal(fields, &key, &[issue(world)]);
     world.oracle.licensed(&record);

@@ -160,6 +160,7 @@ fn forged_record(world: &mut World, key: &SecretKey) -> Signed {
         name: arctic::domain::Name::none(),
         incarnation: 1 << 40,
         start: 1,
+        version: arctic::domain::Version::own(),
     };
     let mut signed = PeerRecord::seal(fields, key, &[own]).signed;
     let genuine = IssueKey::of(&world.hosts[0].license).id();

@@ -4,7 +4,7 @@ use super::{cases, id, issue, secret};
 use arctic::core::register::Item;
 use arctic::domain::peer::PeerFields;
 use arctic::domain::signed::Bytes;
-use arctic::domain::{Address, Name, PeerRecord, PublicKey, Signed};
+use arctic::domain::{Address, Name, PeerRecord, PublicKey, Signed, Version};
 use arctic::wire::peer;
 use proptest::prelude::*;
 
@@ -18,6 +18,7 @@ fn record(incarnation: u64, start: u64, name: &str) -> Signed {
         name: Name::parse_optional(name).unwrap_or_default(),
         incarnation,
         start,
+        version: Version::own(),
     };
     PeerRecord::seal(fields, &key, &[issue(1)]).signed
 }

@@ -45,6 +45,7 @@ fn records(subject: u8, issues: &[IssueKey]) -> Vec<Item> {
             name: Name::none(),
             incarnation,
             start,
+            version: arctic::domain::Version::own(),
         };
         items.push(Item::Peer(PeerRecord::seal(fields, &key, issues)));
     }
