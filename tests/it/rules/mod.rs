@@ -9,5 +9,6 @@ mod durability;
 mod handshake;
 mod identity;
 mod license;
+mod relay;
 mod strangers;
 mod web;
