@@ -5,14 +5,17 @@
 
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
-use crate::domain::{IssueKey, PublicKey, SecretKey, Signature};
-use crate::wire::peer::{InitiatorProof, Transcript, VERSION};
+use crate::domain::{IssueId, IssueKey, PublicKey, SecretKey, Signature};
+use crate::wire::peer::{Hello, InitiatorProof, Transcript, VERSION};
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
 /// How long a challenge is good.
 pub const CHALLENGE_LIFE_MS: u64 = 10_000;
+/// What stands before a challenge's MAC: the time, then what was chosen, as a hash.
+const TIME: usize = 8;
+const HEAD: usize = TIME + 32;
 
 /// Makes and recognises stateless challenges. The secret is drawn at each start. No `Debug`.
 pub struct Challenger {
@@ -24,11 +27,16 @@ impl Challenger {
         Challenger { secret }
     }
 
-    /// A challenge for this initiator: the time, then a MAC over time, address, key and its own
-    /// challenge.
-    pub fn make(&self, now_ms: u64, from: IpAddr, key: &PublicKey, theirs: &[u8; 32]) -> Bytes {
-        let mac = self.mac(now_ms, from, key, theirs).finalize().into_bytes();
-        Bytes([now_ms.to_be_bytes().as_slice(), &mac].concat())
+    /// A challenge for the initiator that said this from there: the time and what was chosen, then a
+    /// MAC over these, its address, its key and its own challenge.
+    pub fn make(&self, now_ms: u64, from: IpAddr, hello: &Hello, issue: IssueId) -> Bytes {
+        let head = [
+            now_ms.to_be_bytes().as_slice(),
+            &choice(&hello.issues, issue),
+        ]
+        .concat();
+        let mac = self.mac(&head, from, &hello.key, &hello.challenge);
+        Bytes([head.as_slice(), &mac.finalize().into_bytes()].concat())
     }
 
     /// Whether this agent made it, for this initiator, a short while ago.
@@ -40,28 +48,38 @@ impl Challenger {
         key: &PublicKey,
         theirs: &[u8; 32],
     ) -> bool {
-        let Some((time, mac)) = challenge.0.split_first_chunk::<8>() else {
+        let Some((head, mac)) = challenge.0.split_at_checked(HEAD) else {
+            return false;
+        };
+        let Some(time) = head.first_chunk::<8>() else {
             return false;
         };
         let made_ms = u64::from_be_bytes(*time);
         let fresh = made_ms <= now_ms && now_ms - made_ms <= CHALLENGE_LIFE_MS;
-        fresh
-            && self
-                .mac(made_ms, from, key, theirs)
-                .verify_slice(mac)
-                .is_ok()
+        fresh && self.mac(head, from, key, theirs).verify_slice(mac).is_ok()
     }
 
-    fn mac(&self, ms: u64, from: IpAddr, key: &PublicKey, theirs: &[u8; 32]) -> Hmac<Sha256> {
+    fn mac(&self, head: &[u8], from: IpAddr, key: &PublicKey, theirs: &[u8; 32]) -> Hmac<Sha256> {
         // HMAC takes keys of any length (RFC 2104 section 2), so this cannot fail.
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes any key");
-        mac.update(&ms.to_be_bytes());
+        mac.update(head);
         mac.update(from.to_canonical().to_string().as_bytes());
         mac.update(b"\0");
         mac.update(key.as_bytes());
         mac.update(theirs);
         mac
     }
+}
+
+/// Whether this challenge, which is one of ours, was made for these issues and this one of them.
+pub fn chose(challenge: &Bytes, issues: &[IssueId], issue: IssueId) -> bool {
+    challenge.0.get(TIME..HEAD) == Some(choice(issues, issue).as_slice())
+}
+
+fn choice(issues: &[IssueId], issue: IssueId) -> [u8; 32] {
+    let mut hash = Sha256::new_with_prefix(issue.0);
+    issues.iter().for_each(|issue| hash.update(issue.0));
+    hash.finalize().into()
 }
 
 /// What one side sends: a MAC under the license issue, and a signature, over the same bytes.
@@ -96,6 +114,7 @@ pub fn initiator_transcript<'a>(
         role: "initiator",
         hello_challenge: proof.hello_challenge,
         challenge: &proof.challenge,
+        issues: &proof.issues,
         issue: proof.issue,
         initiator_key: proof.record.key,
         responder_key,
@@ -151,7 +170,15 @@ mod tests {
         let key = SecretKey::from_seed(&[2; 32]).public();
         let other = SecretKey::from_seed(&[3; 32]).public();
         let ip: IpAddr = "10.0.0.1".parse().unwrap();
-        let made = c.make(100, ip, &key, &[9; 32]);
+        let (new, old) = (IssueId([1; 8]), IssueId([2; 8]));
+        let hello = Hello {
+            v: VERSION,
+            key,
+            license_id: String::new(),
+            issues: vec![new, old],
+            challenge: [9; 32],
+        };
+        let made = c.make(100, ip, &hello, new);
         assert!(c.recognise(&made, 100, ip, &key, &[9; 32]));
         assert!(c.recognise(&made, 100 + CHALLENGE_LIFE_MS, ip, &key, &[9; 32]));
         assert!(!c.recognise(&made, 101 + CHALLENGE_LIFE_MS, ip, &key, &[9; 32]));
@@ -161,5 +188,11 @@ mod tests {
         assert!(!c.recognise(&made, 100, ip, &key, &[8; 32]));
         assert!(!Challenger::new([2; 32]).recognise(&made, 100, ip, &key, &[9; 32]));
         assert!(!c.recognise(&Bytes(vec![1, 2]), 100, ip, &key, &[9; 32]));
+        assert!(chose(&made, &hello.issues, new));
+        assert!(!chose(&made, &hello.issues, old));
+        assert!(!chose(&made, &[old], new));
+        let mut other_choice = made.clone();
+        other_choice.0[TIME] ^= 1;
+        assert!(!c.recognise(&other_choice, 100, ip, &key, &[9; 32]));
     }
 }

@@ -52,12 +52,8 @@ impl Node {
     }
 
     /// What the responder says of itself; it proves and stores nothing yet. The newest issue that
-    /// both hold is used.
-    pub fn answer_hello(
-        &self,
-        hello: &Hello,
-        challenge: Bytes,
-    ) -> std::result::Result<Challenge, Refused> {
+    /// both hold is used. The challenge itself is for the caller to fill in.
+    pub fn answer_hello(&self, hello: &Hello) -> std::result::Result<Challenge, Refused> {
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
         if hello.v != VERSION {
             return Err(Refused::Version { v: VERSION });
@@ -75,7 +71,7 @@ impl Node {
             id: life.id,
             key: life.key.public(),
             issue: common.ok_or(Refused::NoCommonIssue)?.id(),
-            challenge,
+            challenge: Bytes::default(),
         })
     }
 
@@ -187,6 +183,7 @@ impl Node {
             hello_challenge: hello.challenge,
             challenge: challenge.challenge.clone(),
             v: VERSION,
+            issues: hello.issues.clone(),
             issue: issue.id(),
             record: own.signed.clone(),
             dialled: dialled.clone(),

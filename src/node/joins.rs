@@ -5,7 +5,7 @@ use super::Node;
 use super::calls::CallFault;
 use super::join::Prepared;
 use super::refusals::{read_answer, unexpected};
-use crate::core::handshake::Challenger;
+use crate::core::handshake::{Challenger, chose};
 use crate::core::schedule::{Now, TokenBucket};
 use crate::domain::{Address, Error, Name, PublicKey, Result};
 use crate::wire::operator::Peer;
@@ -214,14 +214,12 @@ impl Joins {
         if !self.may_greet(remote, now) {
             return Err(Refused::TooMany);
         }
-        let challenge = self
-            .challenger
-            .make(now.mono_ms, remote, &hello.key, &hello.challenge);
-        let hello = hello.clone();
-        let answer = port.with(move |node, _| node.answer_hello(&hello, challenge));
-        answer
-            .map_err(|_| Refused::Overloaded)?
-            .map(HandshakeAnswer::Challenge)
+        let asked = hello.clone();
+        let answer = port.with(move |node, _| node.answer_hello(&asked));
+        let mut answer = answer.map_err(|_| Refused::Overloaded)??;
+        let issue = answer.issue;
+        answer.challenge = self.challenger.make(now.mono_ms, remote, hello, issue);
+        Ok(HandshakeAnswer::Challenge(answer))
     }
 
     fn may_greet(&mut self, remote: IpAddr, now: Now) -> bool {
@@ -255,7 +253,7 @@ impl Joins {
             &proof.key,
             &proof.hello_challenge,
         );
-        if !ours {
+        if !ours || !chose(&proof.challenge, &proof.issues, proof.issue) {
             return Err(Refused::BadProof);
         }
         if self.count(true) >= AT_ONCE {

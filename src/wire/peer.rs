@@ -258,6 +258,9 @@ pub struct InitiatorProof {
     pub hello_challenge: [u8; 32],
     pub challenge: Bytes,
     pub v: u32,
+    /// The issues that the initiator named in its hello, and the one that the responder took of them:
+    /// whoever took one away in between, or chose another, is seen.
+    pub issues: Vec<IssueId>,
     pub issue: IssueId,
     pub record: Signed,
     /// The address at which the initiator reached the responder.
@@ -336,6 +339,7 @@ pub struct Transcript<'a> {
     #[serde(with = "proof_text")]
     pub hello_challenge: [u8; 32],
     pub challenge: &'a Bytes,
+    pub issues: &'a [IssueId],
     pub issue: IssueId,
     pub initiator_key: PublicKey,
     pub responder_key: PublicKey,

@@ -174,6 +174,7 @@ impl Puppet {
             hello_challenge: hello.challenge,
             challenge: challenge.challenge.clone(),
             v: VERSION,
+            issues: hello.issues.clone(),
             issue: challenge.issue,
             record: self.record(),
             dialled: at.clone(),

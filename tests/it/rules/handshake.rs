@@ -8,7 +8,7 @@ use arctic::domain::keys::Context;
 use arctic::wire::peer::{
     Body, CallBack, CalledBack, Handshake, HandshakeAnswer, InitiatorProof, Refused, Welcome,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -128,11 +128,18 @@ fn an_issue_that_is_not_held_admits_nobody() {
         (status, answer),
         (422, Some(HandshakeAnswer::Refused { why }))
     );
-    let issue = newer.issues[0].id();
-    let (answer, called) = tries(&lab, &alice, |_| {}, |p| p.issue = issue);
+    // One that it held when it was asked, and has forgotten since.
+    let (initiator, stage) = Puppet::honest_at_work(&lab.path("license.json"));
+    let to = Target::of(&alice);
+    let proof = initiator.proof(&to.address, |_| {});
+    let document = std::fs::read_to_string(&renewed).expect("a file");
+    let license: Value = serde_json::from_str(&document).expect("JSON");
+    let body = json!({"license": license, "forget_previous": true});
+    alice.call("PUT", "/v1/license", Some(body)).is(200);
+    let (_, answer) = say(&to.address, &Handshake::Proof(proof));
     let why = Refused::NoCommonIssue;
-    let refused = Some(HandshakeAnswer::Refused { why });
-    assert!(answer == refused && !called, "{answer:?}");
+    assert_eq!(answer, Some(HandshakeAnswer::Refused { why }));
+    assert_eq!(stage.calls_back(), 0);
     is_alone(&alice, "the issue is not held here");
 }
 

@@ -256,3 +256,45 @@ fn a_recorded_proof_is_worth_nothing_a_second_time() {
     );
     assert!(refused, "alice is in no handshake with bob: {answer:?}");
 }
+
+/// Two agents in the middle of a renewal: both hold the new issue and the one before.
+fn renewed(lab: &Lab) -> [Agent; 2] {
+    let renewed = lab.issue("renewed.json", 20, 100, &["--renew", "license.json"]);
+    let document = std::fs::read_to_string(renewed).expect("a file");
+    ["alice", "bob"].map(|name| {
+        let agent = lab.member(name);
+        let license = serde_json::from_str(&document).expect("JSON");
+        agent.call("PUT", "/v1/license", Some(license)).is(200);
+        agent
+    })
+}
+
+#[test]
+fn a_relay_cannot_choose_the_issue_that_is_proved() {
+    let lab = Lab::new();
+    let [alice, bob] = renewed(&lab);
+    let old = Puppet::at("127.0.0.1:9").licensed(&lab.path("license.json"));
+    let old = old.issues[0].id();
+    let relay = between(&bob, proof(move |p| p.issue = old), nothing);
+    fails(&alice, &bob, &relay, "the issue of the proof");
+    let relay = between(&bob, nothing, move |answer| {
+        if let HandshakeAnswer::Challenge(challenge) = answer {
+            challenge.issue = old;
+        }
+    });
+    fails(&alice, &bob, &relay, "the issue that the responder chose");
+    let only_old = move |word: &mut Handshake| {
+        if let Handshake::Hello(hello) = word {
+            hello.issues = vec![old];
+        }
+    };
+    let relay = between(&bob, only_old, nothing);
+    fails(&alice, &bob, &relay, "the issues that bob heard of");
+    let consistent = move |word: &mut Handshake| match word {
+        Handshake::Hello(hello) => hello.issues = vec![old],
+        Handshake::Proof(proof) => proof.issues = vec![old],
+        Handshake::CallBack(_) => {}
+    };
+    let relay = between(&bob, consistent, nothing);
+    fails(&alice, &bob, &relay, "the issues that alice has");
+}
