@@ -5,10 +5,9 @@ use super::call::warn_if_open;
 use super::config;
 use super::context::{self, Context};
 use super::fail::Outcome;
-use super::http::BaseUrl;
 use super::license;
 use super::output::{self, Report, View};
-use super::session::{Session, url_without_context};
+use super::session::Session;
 use crate::domain::Timestamp;
 use crate::wire::operator::Bootstrapped;
 use serde::Serialize;
@@ -18,10 +17,7 @@ pub fn run(session: &Session, args: &Bootstrap) -> Outcome<()> {
     if let Some(name) = &args.name {
         context::check_name(name)?;
     }
-    let url = match &session.globals.url {
-        Some(url) => BaseUrl::parse(url)?,
-        None => url_without_context(session)?,
-    };
+    let url = session.new_agents_url()?;
     let document = license::read(&args.license_file)?;
     // The secret is told once: be sure that it can be kept before asking for it.
     session.file()?.check_writable()?;

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::time::Duration;
 
+/// What to do about a token that was given and is not taken.
+const GIVEN_TOKEN: &str = "the token came from --token, --token-file or ARCTIC_TOKEN; only the agent that issued it takes it";
+
 /// How this side proves who it is.
 pub enum Auth {
     None,
@@ -174,7 +177,7 @@ impl<'a> Agent<'a> {
     /// A fresh token for the saved credentials (RFC 6749 section 4.4).
     pub fn fetch_token(&self) -> Outcome<Reply<TokenBody>> {
         let Auth::Client { id, secret } = &self.auth else {
-            return Err(no_credentials());
+            return Err(self.no_credentials());
         };
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}",
@@ -195,6 +198,12 @@ impl<'a> Agent<'a> {
         self.read(answer)
     }
 
+    pub fn no_credentials(&self) -> Fail {
+        self.with_url(Fail::new(Exit::Auth, "no credentials for this agent").hint(
+            "save it with 'arctic config add-peer --url URL --client-id ID --client-secret-file FILE', or give a token with --token-file or ARCTIC_TOKEN",
+        ))
+    }
+
     /// The hints of the table speak of some URL; here it is known which.
     fn with_url(&self, fail: Fail) -> Fail {
         let url = format!("--url {}", self.url.text());
@@ -205,6 +214,9 @@ impl<'a> Agent<'a> {
     fn refusal(&self, answer: &Answer) -> Fail {
         if let Ok(body) = serde_json::from_slice::<ErrorBody>(&answer.body) {
             return match Code::parse(&body.code) {
+                Some(Code::Unauthorized) if matches!(self.auth, Auth::Token(_)) => {
+                    Fail::answered(Code::Unauthorized.row(), body.error).hint(GIVEN_TOKEN)
+                }
                 Some(code) => self.with_url(Fail::answered(code.row(), body.error)),
                 // A code of a later version: its status says enough for an exit code.
                 None => Fail::new(exit_of_status(answer.status), body.error),
@@ -230,12 +242,6 @@ fn exit_of_status(status: u16) -> Exit {
         401 | 403 => Exit::Auth,
         _ => Exit::Failed,
     }
-}
-
-pub fn no_credentials() -> Fail {
-    Fail::new(Exit::Auth, "no credentials for this agent").hint(
-        "save it with 'arctic config add-peer --url URL --client-id ID --client-secret-file FILE', or give a token with --token-file",
-    )
 }
 
 /// A successful answer: as it was, and as read.

@@ -107,11 +107,10 @@ fn reason(body: &[u8]) -> Option<String> {
 }
 
 pub fn token(session: &Session) -> Outcome<()> {
-    session.show_one(|agent| {
-        let reply = agent.fetch_token()?;
-        Ok(Report {
-            view: View::line(reply.value.access_token),
-            json: reply.json,
-        })
+    session.only_one()?;
+    let reply = session.client()?.fetch_token()?;
+    session.write(Report {
+        view: View::line(reply.value.access_token),
+        json: reply.json,
     })
 }

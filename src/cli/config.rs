@@ -4,7 +4,6 @@ use super::args::{ConfigAddPeer, ConfigView, ConfigWhat};
 use super::call::{Agent, warn_if_open};
 use super::context::{self, Context, Contexts};
 use super::fail::{Fail, Outcome};
-use super::http::BaseUrl;
 use super::output::{self, Cell, Report, View};
 use super::session::{Session, read_secret};
 use crate::domain::PeerId;
@@ -23,6 +22,7 @@ pub fn run(session: &Session, what: ConfigWhat) -> Outcome<()> {
 }
 
 fn view(session: &Session, args: &ConfigView) -> Outcome<()> {
+    session.remark_environment();
     let mut contexts = session.file()?.read()?;
     if !args.show_secrets {
         for context in &mut contexts.contexts {
@@ -59,6 +59,7 @@ fn path(session: &Session) -> Outcome<()> {
 }
 
 fn list(session: &Session) -> Outcome<()> {
+    session.remark_environment();
     let contexts = session.file()?.read()?;
     let row = |context: &Context| {
         let current = if contexts.is_current(context) {
@@ -88,6 +89,7 @@ fn list(session: &Session) -> Outcome<()> {
 }
 
 fn use_peer(session: &Session, word: &str) -> Outcome<()> {
+    session.remark_environment();
     let context = session.file()?.change(|contexts| {
         let context = contexts.find(word)?.clone();
         contexts.current = Some(context.peer_id.clone());
@@ -134,8 +136,7 @@ fn called(context: &Context) -> String {
 }
 
 fn add(session: &Session, args: &ConfigAddPeer) -> Outcome<()> {
-    let missing = || Fail::usage("--url is missing: which agent?");
-    let url = BaseUrl::parse(session.globals.url.as_deref().ok_or_else(missing)?)?;
+    let url = session.named_url()?;
     if let Some(name) = &args.name {
         context::check_name(name)?;
     }

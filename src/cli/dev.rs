@@ -216,7 +216,8 @@ fn start(
         wait.until_some(cluster, |_| all_alive(agent, agents.len()).transpose())??;
     }
     let list = first.get::<Vec<Peer>>("/v1/peers")?.value;
-    Ok(told(&list, &cluster.config().path, &names))
+    let unset = session.variables();
+    Ok(told(&list, &cluster.config().path, &names, &unset))
 }
 
 /// Polls until there is something, while the agents run and no signal comes.
@@ -303,14 +304,19 @@ fn all_alive(agent: &Agent, members: usize) -> Outcome<Option<()>> {
     Ok((alive == members).then_some(()))
 }
 
-fn told(list: &[Peer], config: &Path, names: &[String]) -> String {
+/// What stands, and what to type next; `unset` are variables that would lead elsewhere.
+fn told(list: &[Peer], config: &Path, names: &[String], unset: &[&str]) -> String {
     let shown = &list[..list.len().min(MAX_ROWS)];
     let colour = output::colour_on(&std::io::stdout());
     let mut text = peers::table(shown).render(colour);
     if shown.len() < list.len() {
         text.push_str(&format!("... and {} more\n", list.len() - shown.len()));
     }
-    text.push_str(&format!("\nexport ARCTIC_CONFIG={}\n", quoted(config)));
+    text.push('\n');
+    if !unset.is_empty() {
+        text.push_str(&format!("unset {}; ", unset.join(" ")));
+    }
+    text.push_str(&format!("export ARCTIC_CONFIG={}\n", quoted(config)));
     for command in to_try(names) {
         text.push_str(&View::line(command).render(false));
     }
@@ -366,9 +372,12 @@ mod tests {
         for agents in [1, 3, 7, 8, 32] {
             let list: Vec<Peer> = (0..agents).map(peer).collect();
             let names: Vec<String> = (0..agents).map(name).collect();
-            let text = told(&list, Path::new("/tmp/a b"), &names);
-            assert!(text.lines().count() <= 15, "{text}");
-            assert!(text.contains("\nexport ARCTIC_CONFIG='/tmp/a b'\n"));
+            for (set, begins) in [(&[][..], ""), (&["ARCTIC_URL"], "unset ARCTIC_URL; ")] {
+                let text = told(&list, Path::new("/tmp/a b"), &names, set);
+                assert!(text.lines().count() <= 15, "{text}");
+                let line = format!("\n{begins}export ARCTIC_CONFIG='/tmp/a b'\n");
+                assert!(text.contains(&line), "{text}");
+            }
         }
     }
 

@@ -29,6 +29,7 @@ mod plug;
 mod prompt;
 mod services;
 mod session;
+mod target;
 
 use args::{Command, Globals};
 use argv::Asked;

@@ -1,11 +1,12 @@
 //! One run of the command line: its global flags, the contexts, and which agent it talks to.
 
 use super::args::{Format, Globals};
-use super::call::{Agent, Auth, no_credentials};
+use super::call::{Agent, Auth};
 use super::context::{ConfigFile, Contexts};
 use super::fail::{Exit, Fail, Outcome};
 use super::http::{BaseUrl, Http};
 use super::output::{self, Cell, Report, Table};
+use super::target::{self, Environment, Target};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub struct Session {
     pub globals: Globals,
     /// Nowhere, if there is no home; only commands that need contexts mind.
     file: Outcome<ConfigFile>,
+    environment: Environment,
     /// The token that was given by a flag; read once, since it may come from standard input.
     flag_token: Option<String>,
     http: Http,
@@ -39,9 +41,15 @@ impl Session {
         if globals.token.is_some() && globals.token_file.is_some() {
             return Err(Fail::usage("--token and --token-file exclude each other"));
         }
+        if globals.all_contexts && (globals.token.is_some() || globals.token_file.is_some()) {
+            return Err(Fail::usage(
+                "--all-contexts uses each context's own credentials: leave out --token and --token-file",
+            ));
+        }
         Ok(Session {
+            environment: Environment::read(),
             file: ConfigFile::locate(globals.config.as_deref()),
-            flag_token: flag_token(&globals)?,
+            flag_token: target::flag_token(&globals)?,
             http: Http::new(),
             globals,
         })
@@ -77,43 +85,68 @@ impl Session {
 
     /// The agent for a command that needs credentials.
     pub fn agent(&self) -> Outcome<Agent<'_>> {
-        let agent = self.agent_or_stranger()?;
-        if agent.has_credentials() {
-            return Ok(agent);
-        }
-        match self.globals.url {
-            Some(_) => Err(no_credentials()),
-            None => Err(no_current(&self.file()?.read()?)),
+        self.with_credentials(self.agent_or_stranger()?)
+    }
+
+    /// The agent that flags, environment and contexts point to, with credentials where there are any.
+    pub fn agent_or_stranger(&self) -> Outcome<Agent<'_>> {
+        self.choose(self.given_token()?)
+    }
+
+    /// The agent with its saved credentials, for what a given token is of no use for.
+    pub fn client(&self) -> Outcome<Agent<'_>> {
+        match self.flag_token {
+            Some(_) => Err(Fail::usage(
+                "this uses saved credentials: leave out --token and --token-file",
+            )),
+            None => self.with_credentials(self.choose(None)?),
         }
     }
 
-    /// The agent that flags, contexts and environment point to, with credentials where there are any.
-    pub fn agent_or_stranger(&self) -> Outcome<Agent<'_>> {
-        let given = self.given_token()?;
-        let contexts = self.file()?.read()?;
-        let context = match (&self.globals.url, &self.globals.context) {
-            (Some(url), _) => {
-                let url = BaseUrl::parse(url)?;
-                match contexts.with_url(&url.text()) {
-                    Some(context) => context,
-                    None => return Ok(self.tokened(url, given)),
-                }
-            }
-            (None, Some(word)) => contexts.find(word)?,
-            (None, None) => match contexts.current() {
+    fn with_credentials<'s>(&self, agent: Agent<'s>) -> Outcome<Agent<'s>> {
+        match (agent.has_credentials(), self.target()?) {
+            (true, _) => Ok(agent),
+            (false, Target::Saved) => Err(no_current(&self.file()?.read()?)),
+            (false, _) => Err(agent.no_credentials()),
+        }
+    }
+
+    fn choose(&self, token: Option<String>) -> Outcome<Agent<'_>> {
+        let target = self.target()?;
+        let contexts = self.contexts(&target)?;
+        let context = match &target {
+            Target::Url(url) => match contexts.with_url(&url.text()) {
+                Some(context) => context,
+                None => return Ok(self.tokened(url.clone(), token)),
+            },
+            Target::Context(word, from) => contexts
+                .find(word)
+                .map_err(|fail| target::said_by(from, fail))?,
+            Target::Saved => match contexts.current() {
                 Some(context) => context,
                 None if contexts.contexts.is_empty() => {
-                    return Ok(self.tokened(default_url()?, given));
+                    return Ok(self.tokened(BaseUrl::parse(DEFAULT_URL)?, token));
                 }
                 None => return Err(no_current(&contexts)),
             },
         };
         let agent = Agent::of_context(&self.http, context, self.timeout())?;
-        Ok(match self.flag_token.clone() {
-            // A token that was typed for this command goes before what was saved.
+        Ok(match token {
             Some(token) => self.tokened(agent.url, Some(token)).named(&context.name),
             None => agent,
         })
+    }
+
+    fn target(&self) -> Outcome<Target> {
+        Target::of(&self.globals, &self.environment)
+    }
+
+    /// What is saved. A command that names a URL may run where there is no place for contexts.
+    fn contexts(&self, target: &Target) -> Outcome<Contexts> {
+        match (&self.file, target) {
+            (Err(_), Target::Url(_)) => Ok(Contexts::default()),
+            _ => self.file()?.read(),
+        }
     }
 
     fn tokened(&self, url: BaseUrl, token: Option<String>) -> Agent<'_> {
@@ -122,11 +155,42 @@ impl Session {
     }
 
     fn given_token(&self) -> Outcome<Option<String>> {
-        let from_env = std::env::var("ARCTIC_TOKEN").ok().filter(|t| !t.is_empty());
         match &self.flag_token {
             Some(token) => Ok(Some(token.clone())),
-            None => from_env.map(|t| check_token(&t)).transpose(),
+            None => self.environment.token(),
         }
+    }
+
+    /// The agent of `--url` or `ARCTIC_URL`, for what makes a context of it.
+    pub fn named_url(&self) -> Outcome<BaseUrl> {
+        match self.target()? {
+            Target::Url(url) => Ok(url),
+            _ => Err(Fail::usage("--url is missing: which agent?")),
+        }
+    }
+
+    /// Where `bootstrap` goes: without a name only where nobody could be meant but this.
+    pub fn new_agents_url(&self) -> Outcome<BaseUrl> {
+        match self.target()? {
+            Target::Saved if self.file()?.read()?.contexts.is_empty() => {
+                BaseUrl::parse(DEFAULT_URL)
+            }
+            _ => self.named_url(),
+        }
+    }
+
+    /// Says that commands do not go by the current context, where that is so.
+    pub fn remark_environment(&self) {
+        if let Some(name) = self.environment.names_by() {
+            output::note(&format!(
+                "{name} is set, and goes before the current context."
+            ));
+        }
+    }
+
+    /// The variables that are set and say something about agents or tokens.
+    pub fn variables(&self) -> Vec<&'static str> {
+        self.environment.variables()
     }
 
     /// Runs a command on the chosen agent, or side by side on all, and writes what it says.
@@ -191,13 +255,18 @@ impl Session {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Adds what only this side knows: which context was in use.
+    /// Adds what only this side knows: which agent was asked, and why that one.
     fn explain(&self, fail: Fail, agent: &Agent) -> Fail {
         if fail.sentence != crate::domain::Error::AddressIsSelf.to_string() {
             return fail;
         }
+        let by_flag = self.globals.url.is_some() || self.globals.context.is_some();
+        let why = match self.environment.names_by() {
+            Some(name) if !by_flag => format!(", because of {name}"),
+            _ => String::new(),
+        };
         let hint = format!(
-            "this command talks to {}; choose another agent with '--context PEER_ID_OR_NAME'",
+            "this command talks to {}{why}; choose another agent with '--context PEER_ID_OR_NAME'",
             agent.called()
         );
         fail.hint(hint)
@@ -272,44 +341,13 @@ fn print_side_by_side(results: Vec<(String, String, Outcome<Report>)>) -> Outcom
     }
 }
 
-fn default_url() -> Outcome<BaseUrl> {
-    let set = std::env::var("ARCTIC_URL").ok().filter(|u| !u.is_empty());
-    BaseUrl::parse(set.as_deref().unwrap_or(DEFAULT_URL))
-}
-
-/// Where `bootstrap` goes without `--url`: only where nobody could be meant but this.
-pub fn url_without_context(session: &Session) -> Outcome<BaseUrl> {
-    match session.file()?.read()?.contexts.is_empty() {
-        true => default_url(),
-        false => Err(Fail::usage("--url is missing: which agent?")),
-    }
-}
-
 fn no_current(contexts: &Contexts) -> Fail {
     let fail = Fail::config("no current context");
     match contexts.contexts.is_empty() {
         true => fail.hint(
-            "save an agent with 'arctic bootstrap' or 'arctic config add-peer', or name one with --url and --token-file",
+            "save an agent with 'arctic bootstrap' or 'arctic config add-peer', or name one with --url (ARCTIC_URL) and give a token with --token-file (ARCTIC_TOKEN)",
         ),
-        false => fail.hint("choose one with 'arctic config use-peer'; see 'arctic config list-peers'"),
-    }
-}
-
-fn flag_token(globals: &Globals) -> Outcome<Option<String>> {
-    match (&globals.token, &globals.token_file) {
-        (Some(token), _) => check_token(token).map(Some),
-        (None, Some(file)) => check_token(&read_secret(file, "token")?).map(Some),
-        (None, None) => Ok(None),
-    }
-}
-
-/// A token goes into a header: nothing else may ride on it.
-fn check_token(text: &str) -> Outcome<String> {
-    match !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
-        true => Ok(text.to_string()),
-        false => Err(Fail::config(
-            "the access token is not one word of printable characters",
-        )),
+        false => fail.hint("choose one with 'arctic config use-peer', --context or ARCTIC_CONTEXT; see 'arctic config list-peers'"),
     }
 }
 

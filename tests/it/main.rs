@@ -1,5 +1,6 @@
 //! The black-box tests of Arctic: one binary, real processes, the contract from outside.
 
+mod chosen;
 mod cli;
 mod contexts;
 mod crash;
