@@ -20,6 +20,7 @@ mod readers;
 mod reset;
 mod run;
 mod settings;
+mod slot;
 mod threads;
 mod usher;
 

@@ -3,6 +3,7 @@
 
 use super::clock::Clock;
 use super::couriers::Couriers;
+use super::slot::slot;
 use crate::core::schedule::Now;
 use crate::domain::{Error, Result};
 use crate::node::{CallFault, Node};
@@ -112,13 +113,10 @@ pub fn ask<T: Send + 'static>(
     patience: Duration,
     work: impl FnOnce(&mut Node, Now) -> T + Send + 'static,
 ) -> Result<T> {
-    let (answer, wait) = crossbeam_channel::bounded(1);
-    let job: Job = Box::new(move |node, now| {
-        // Whoever asked may have given up.
-        let _ = answer.try_send(work(node, now));
-    });
+    let (reply, awaited) = slot();
+    let job: Job = Box::new(move |node, now| reply.give(work(node, now)));
     inbox
         .send_timeout(job, patience)
         .map_err(|_| Error::Overloaded)?;
-    wait.recv_timeout(patience).map_err(|_| Error::Overloaded)
+    awaited.take(patience).ok_or(Error::Overloaded)
 }

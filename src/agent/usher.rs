@@ -4,6 +4,7 @@
 use super::clock::Clock;
 use super::couriers::{Couriers, Outcome};
 use super::pulse::{Job, ask};
+use super::slot::{Reply, slot};
 use crate::core::schedule::Now;
 use crate::domain::{Address, Error, Name, Result};
 use crate::node::{CallFault, JoinOut, Joins, Node, Port};
@@ -25,13 +26,13 @@ pub enum Knock {
     Begin {
         to: Address,
         name: Name,
-        reply: Sender<Result<(bool, Peer)>>,
+        reply: Reply<Result<(bool, Peer)>>,
     },
     /// A message from another agent.
     Inbound {
         from: IpAddr,
         message: Box<Handshake>,
-        reply: Sender<HandshakeAnswer>,
+        reply: Reply<HandshakeAnswer>,
     },
     /// A courier is back.
     Completed {
@@ -55,8 +56,8 @@ pub struct Usher {
 #[derive(Default)]
 struct Waiting {
     next: u64,
-    adds: BTreeMap<u64, Sender<Result<(bool, Peer)>>>,
-    messages: BTreeMap<u64, Sender<HandshakeAnswer>>,
+    adds: BTreeMap<u64, Reply<Result<(bool, Peer)>>>,
+    messages: BTreeMap<u64, Reply<HandshakeAnswer>>,
 }
 
 struct ToPulse(Sender<Job>);
@@ -128,12 +129,12 @@ impl Usher {
             }
             JoinOut::Joined { ticket, outcome } => {
                 if let Some(reply) = waiting.adds.remove(&ticket) {
-                    let _ = reply.try_send(outcome);
+                    reply.give(outcome);
                 }
             }
             JoinOut::Respond { slot, answer } => {
                 if let Some(reply) = waiting.messages.remove(&slot) {
-                    let _ = reply.try_send(answer);
+                    reply.give(answer);
                 }
             }
         }
@@ -158,9 +159,9 @@ impl Waiting {
 pub fn knock<T>(
     door: &Sender<Knock>,
     patience: Duration,
-    make: impl FnOnce(Sender<T>) -> Knock,
+    make: impl FnOnce(Reply<T>) -> Knock,
 ) -> Result<T> {
-    let (reply, wait) = crossbeam_channel::bounded(1);
+    let (reply, awaited) = slot();
     door.try_send(make(reply)).map_err(|_| Error::Overloaded)?;
-    wait.recv_timeout(patience).map_err(|_| Error::Overloaded)
+    awaited.take(patience).ok_or(Error::Overloaded)
 }
