@@ -1,13 +1,18 @@
 //! Who may enter: the checks before a claim reaches the merge rule. The cheap ones come first: the
 //! tag (a MAC) before the signature.
 
-use super::register::{EntryKey, Register};
-use crate::domain::{IssueKey, KeyHash, Signed};
+use super::register::{Item, Register};
+use crate::domain::license::Terms;
+use crate::domain::{IssueKey, KeyHash, ServiceRecord, Signed};
 
 /// The smallest number of members that every agent has room for.
 const MEMBERS_FLOOR: usize = 64;
-/// Tombstones for each member, and service entries for each.
+/// Tombstones for each member, and services for each.
 const ENTRIES_PER_MEMBER: usize = 64;
+/// With so many deletions of services remembered none is created.
+pub const MAX_DELETIONS: usize = 8192;
+/// So many are kept of services that this agent never had: those of two clusters that meet.
+const DELETIONS_BROUGHT: usize = 2 * MAX_DELETIONS;
 
 /// How many members an agent keeps at most under this license.
 pub fn member_capacity(max_nodes: u32) -> usize {
@@ -17,8 +22,8 @@ pub fn member_capacity(max_nodes: u32) -> usize {
     four_fold.max(MEMBERS_FLOOR)
 }
 
-/// How many tombstones, and how many service entries, deleted ones included.
-pub fn entry_capacity(max_nodes: u32) -> usize {
+/// How many tombstones of members.
+fn entry_capacity(max_nodes: u32) -> usize {
     member_capacity(max_nodes).saturating_mul(ENTRIES_PER_MEMBER)
 }
 
@@ -40,20 +45,51 @@ pub fn heard(register: &Register, signed: &Signed, issues: &[IssueKey]) -> Resul
     Err(Outside::Unproved)
 }
 
-/// Whether there is room for this entry.
-pub fn room(register: &Register, key: EntryKey, max_nodes: u32) -> Result<(), Outside> {
-    if register.contains(key) {
-        return Ok(());
+/// How many services, deleted ones not counted: gossip may bring more than the license allows.
+fn service_capacity(terms: &Terms) -> usize {
+    let four_fold = usize::try_from(terms.max_services)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(4);
+    four_fold.max(entry_capacity(terms.max_nodes))
+}
+
+/// Whether there is room for this claim.
+pub fn room_for(register: &Register, item: &Item, terms: &Terms) -> Result<(), Outside> {
+    match item {
+        Item::Service(record) => service_room(register, record, terms),
+        Item::Peer(record) => room_for_member(register, record.fields.id.hash(), terms.max_nodes),
+        Item::Announcement(a) => end_room(register, a.subject(), terms.max_nodes),
     }
-    let full = match key {
-        EntryKey::Peer(_) => register.member_count() >= member_capacity(max_nodes),
-        // A member's own end always has room: it replaces the record.
-        EntryKey::Ended(hash) => {
-            register.member(hash).is_none() && register.ended_count() >= entry_capacity(max_nodes)
-        }
-        EntryKey::Service(_) => register.service_entries() >= entry_capacity(max_nodes),
+}
+
+/// Whether there is room for this member.
+pub fn room_for_member(register: &Register, hash: KeyHash, max_nodes: u32) -> Result<(), Outside> {
+    let full = register.member_count() >= member_capacity(max_nodes);
+    match full && register.member(hash).is_none() {
+        true => Err(Outside::Full),
+        false => Ok(()),
+    }
+}
+
+/// A member's own end always has room: it replaces the record.
+fn end_room(register: &Register, hash: KeyHash, max_nodes: u32) -> Result<(), Outside> {
+    let full = register.ended_count() >= entry_capacity(max_nodes);
+    match full && register.id_of(hash).is_none() {
+        true => Err(Outside::Full),
+        false => Ok(()),
+    }
+}
+
+/// A change or the deletion of a service that is stored always has room.
+fn service_room(register: &Register, record: &ServiceRecord, terms: &Terms) -> Result<(), Outside> {
+    let full = match record.fields.deleted_at {
+        Some(_) => register.deletions().len() >= DELETIONS_BROUGHT,
+        None => register.service_count() >= service_capacity(terms),
     };
-    if full { Err(Outside::Full) } else { Ok(()) }
+    match full && register.service(record.fields.id).is_none() {
+        true => Err(Outside::Full),
+        false => Ok(()),
+    }
 }
 
 /// How many members the union of a register, what is reserved and another side's members would have.
@@ -67,4 +103,78 @@ pub fn union_count(
     union.extend(reserved);
     union.extend(others.filter(|hash| register.ended(*hash).is_none()));
     union.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::register::Change;
+    use crate::domain::service::ServiceFields;
+    use crate::domain::{
+        Customer, LicenseId, Name, PeerId, SecretKey, ServiceId, Timestamp, Transport,
+    };
+
+    fn terms() -> Terms {
+        Terms {
+            license_id: LicenseId::from_parts(1, [1; 10]),
+            customer_id: Customer::parse("cust_acme").unwrap(),
+            issued_at: Timestamp(0),
+            expires_at: Timestamp(1000),
+            max_nodes: 10,
+            max_services: 2000,
+        }
+    }
+
+    /// Admission looks at what it says; that its signature is none does not matter here.
+    fn record(number: usize, deleted: bool, base: &ServiceRecord) -> Item {
+        let mut record = base.clone();
+        record.fields.id = ServiceId::from_parts(number as u64, [0; 10]);
+        record.fields.deleted_at = deleted.then_some(Timestamp(0));
+        Item::Service(record)
+    }
+
+    fn base() -> ServiceRecord {
+        let key = SecretKey::from_seed(&[1; 32]);
+        let editor = PeerId::derive(&key.public(), 1);
+        let fields = ServiceFields {
+            v: 1,
+            id: ServiceId::from_parts(1, [0; 10]),
+            source: editor,
+            target: editor,
+            transport: Transport::Tcp,
+            name: Name::none(),
+            created_at: Timestamp(0),
+            version: 1,
+            deleted_at: None,
+            editor,
+            editor_key: key.public(),
+        };
+        ServiceRecord::seal(fields, &key, &[])
+    }
+
+    /// How many of these find room, one after the other.
+    fn taken(register: &mut Register, items: impl Iterator<Item = Item>) -> usize {
+        let mut taken = 0;
+        for item in items {
+            if room_for(register, &item, &terms()).is_ok() {
+                register.apply(&Change::Put(item));
+                taken += 1;
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn what_is_stored_can_always_be_deleted_and_the_rest_is_bounded() {
+        let (base, mut register) = (&base(), Register::default());
+        let brought = (50_000..70_000).map(|n| record(n, true, base));
+        assert_eq!(taken(&mut register, brought), DELETIONS_BROUGHT);
+        // Four times what the license allows.
+        let created = (0..20_000).map(|n| record(n, false, base));
+        assert_eq!(taken(&mut register, created), 8000);
+        let deleted = (0..20_000).map(|n| record(n, true, base));
+        assert_eq!(taken(&mut register, deleted), 8000);
+        assert_eq!(register.service_count(), 0);
+        assert_eq!(register.deletions().len(), DELETIONS_BROUGHT + 8000);
+    }
 }

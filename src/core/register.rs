@@ -2,10 +2,10 @@
 
 use crate::domain::{
     Announcement, ClusterId, KeyHash, PeerId, PeerRecord, PublicKey, ServiceId, ServiceRecord,
-    Signed, SignedKind,
+    Signed, SignedKind, Timestamp,
 };
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many buckets the digest has. One byte names one.
 pub const BUCKETS: usize = 256;
@@ -126,6 +126,8 @@ pub struct Register {
     peers: BTreeMap<KeyHash, PeerRecord>,
     ended: BTreeMap<KeyHash, Announcement>,
     services: BTreeMap<ServiceId, ServiceRecord>,
+    /// Those of the services that are deleted, the oldest deletion first.
+    deletions: BTreeSet<(Timestamp, ServiceId)>,
     buckets: Buckets,
 }
 
@@ -160,11 +162,17 @@ impl Register {
 
     /// The services that are not deleted.
     pub fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
-        self.services.values().filter(|s| !s.fields.deleted)
+        let there = |s: &&ServiceRecord| s.fields.deleted_at.is_none();
+        self.services.values().filter(there)
     }
 
-    pub fn service_entries(&self) -> usize {
-        self.services.len()
+    pub fn service_count(&self) -> usize {
+        self.services.len() - self.deletions.len()
+    }
+
+    /// When which service was deleted, as far as it is remembered; the oldest first.
+    pub fn deletions(&self) -> &BTreeSet<(Timestamp, ServiceId)> {
+        &self.deletions
     }
 
     /// Whether this key is the one that is stored for its identity.
@@ -283,7 +291,12 @@ impl Register {
         match item {
             Item::Peer(r) => drop(self.peers.insert(r.fields.id.hash(), r)),
             Item::Announcement(a) => drop(self.ended.insert(a.subject(), a)),
-            Item::Service(s) => drop(self.services.insert(s.fields.id, s)),
+            Item::Service(s) => {
+                let id = s.fields.id;
+                self.deletions
+                    .extend(s.fields.deleted_at.map(|at| (at, id)));
+                self.services.insert(id, s);
+            }
         }
     }
 
@@ -293,7 +306,11 @@ impl Register {
         match key {
             EntryKey::Peer(hash) => drop(self.peers.remove(&hash)),
             EntryKey::Ended(hash) => drop(self.ended.remove(&hash)),
-            EntryKey::Service(id) => drop(self.services.remove(&id)),
+            EntryKey::Service(id) => {
+                let gone = self.services.remove(&id);
+                let deleted_at = gone.and_then(|s| s.fields.deleted_at);
+                deleted_at.map(|at| self.deletions.remove(&(at, id)));
+            }
         }
     }
 

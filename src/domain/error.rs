@@ -3,6 +3,7 @@
 //! A cause that only an administrator of the machine may read (`Internal`, `Storage…`) goes to the
 //! log with the request id and never to the wire.
 
+use super::Timestamp;
 use std::fmt;
 
 /// The result of everything that can be refused.
@@ -59,6 +60,8 @@ pub enum Error {
     NodeLimit(u32),
     /// The license allows no more services. Nothing changed.
     ServiceLimit(u32),
+    /// Too many deletions of services are remembered; when the oldest is forgotten. Nothing changed.
+    TombstoneLimit(Timestamp),
     /// A caller tried to revoke the credential that it is using. Nothing changed.
     RevokeCurrent,
     /// The last credential with the admin scope cannot be revoked. Nothing changed.
@@ -134,6 +137,7 @@ pub enum Code {
     PeerUnreachable,
     NodeLimitExceeded,
     ServiceLimitExceeded,
+    TombstoneLimit,
     CannotRevokeCurrent,
     LastAdmin,
     TooManyRequests,
@@ -196,6 +200,7 @@ pub const TABLE: &[Row] = &[
     row(Code::PeerUnreachable, "PEER_UNREACHABLE", 422, 1, "check that the agent runs there ('systemctl status arctic') and answers: 'curl http://HOST:PORT/livez'"),
     row(Code::NodeLimitExceeded, "NODE_LIMIT_EXCEEDED", 422, 1, "see 'arctic license show'; ask the issuer for a license with more nodes"),
     row(Code::ServiceLimitExceeded, "SERVICE_LIMIT_EXCEEDED", 422, 1, "see 'arctic license show'; delete services or ask the issuer for more"),
+    row(Code::TombstoneLimit, "TOMBSTONE_LIMIT", 422, 1, "change a service with 'arctic services update' where one is deleted and created again"),
     row(Code::CannotRevokeCurrent, "CANNOT_REVOKE_CURRENT", 422, 1, "use other credentials to revoke these; see 'arctic credentials list'"),
     row(Code::LastAdmin, "LAST_ADMIN", 422, 1, "create another first: 'arctic credentials create --scopes admin'"),
     row(Code::TooManyRequests, "TOO_MANY_REQUESTS", 429, 1, "wait a second and try again"),
@@ -244,6 +249,7 @@ impl Error {
             Error::Handshake(fault) => fault.code(),
             Error::NodeLimit(_) => Code::NodeLimitExceeded,
             Error::ServiceLimit(_) => Code::ServiceLimitExceeded,
+            Error::TombstoneLimit(_) => Code::TombstoneLimit,
             Error::RevokeCurrent => Code::CannotRevokeCurrent,
             Error::LastAdmin => Code::LastAdmin,
             Error::TooMany => Code::TooManyRequests,
@@ -342,6 +348,11 @@ impl fmt::Display for Error {
                     "service limit exceeded: the license allows {limit} services"
                 )
             }
+            Error::TombstoneLimit(ends) => write!(
+                f,
+                "too many services were deleted of late; the oldest of these deletions is forgotten on {}",
+                ends.for_people()
+            ),
             Error::RevokeCurrent => {
                 f.write_str("cannot revoke the credentials that this request uses")
             }

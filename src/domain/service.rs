@@ -7,6 +7,9 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
+/// How long a deletion is remembered: whoever was away for no longer learns of it.
+pub const REMEMBERED_DAYS: i64 = 90;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -43,9 +46,17 @@ pub struct ServiceFields {
     pub created_at: Timestamp,
     /// 1 at creation, plus one for an edit.
     pub version: u64,
-    pub deleted: bool,
+    /// When it was deleted, by the clock of whoever did; never before `created_at`.
+    pub deleted_at: Option<Timestamp>,
     pub editor: PeerId,
     pub editor_key: PublicKey,
+}
+
+impl ServiceFields {
+    /// Until when a deletion is remembered; none for a service that is there.
+    pub fn forgotten_at(&self) -> Option<Timestamp> {
+        self.deleted_at.map(|at| at.plus_days(REMEMBERED_DAYS))
+    }
 }
 
 /// A service record whose signature was verified.
@@ -75,17 +86,49 @@ impl ServiceRecord {
         if fields.version == 0 || fields.version > MAX_INCARNATION {
             return fault("version out of range");
         }
+        if fields.deleted_at.is_some_and(|at| at < fields.created_at) {
+            return fault("deleted before it was created");
+        }
         Ok(ServiceRecord { signed, fields })
     }
 
-    /// Which of two records of one service wins: a deletion, then the higher version, then the bytes
-    /// that sort higher.
-    pub fn rank(&self) -> (bool, u64, &[u8], &[u8; 64]) {
+    /// Which of two records of one service wins: a deletion, the later of two, then the higher
+    /// version, then the bytes that sort higher.
+    pub fn rank(&self) -> (Option<Timestamp>, u64, &[u8], &[u8; 64]) {
         (
-            self.fields.deleted,
+            self.fields.deleted_at,
             self.fields.version,
             &self.signed.payload.0,
             &self.signed.signature.0,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_not_deleted_before_it_was_created() {
+        let key = SecretKey::from_seed(&[1; 32]);
+        let editor = PeerId::derive(&key.public(), 1);
+        let deleted = |at: i64| {
+            let fields = ServiceFields {
+                v: 1,
+                id: ServiceId::from_parts(1, [0; 10]),
+                source: editor,
+                target: editor,
+                transport: Transport::Tcp,
+                name: Name::none(),
+                created_at: Timestamp(5000),
+                version: 2,
+                deleted_at: Some(Timestamp(at)),
+                editor,
+                editor_key: key.public(),
+            };
+            ServiceRecord::open(ServiceRecord::seal(fields, &key, &[]).signed)
+        };
+        assert!(deleted(4000).is_err());
+        assert!(deleted(5000).is_ok());
     }
 }

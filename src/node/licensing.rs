@@ -20,7 +20,7 @@ impl Node {
             state: terms.state(now.wall),
             days_left: terms.days_left(now.wall),
             nodes_used: life.register.member_count() as u64,
-            services_used: life.register.services().count() as u64,
+            services_used: life.register.service_count() as u64,
             over_limit: life.over_limit(),
             fingerprint: terms.fingerprint_text(),
         })

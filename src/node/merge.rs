@@ -108,7 +108,7 @@ impl Node {
         }
         let Some(life) = &self.life else { return };
         let register = staged.work.as_ref().unwrap_or(&life.register);
-        if admission::room(register, item.key(), life.max_nodes()).is_err() {
+        if admission::room_for(register, &item, &life.license().terms).is_err() {
             log::debug!("no room for one more identity; nobody is displaced");
             return;
         }
@@ -181,13 +181,13 @@ impl Node {
             }
             Ok(())
         })?;
-        let mut after = work.unwrap_or_else(|| life.register.clone());
         for change in &changes {
             life.believe(change, now);
-            // Idempotent: a staged copy already holds them.
-            after.apply(change);
         }
-        life.register = after;
+        match work {
+            Some(staged) => life.register = staged,
+            None => changes.iter().for_each(|c| life.register.apply(c)),
+        }
         self.publish();
         self.counters.records_merged += changes.len() as u64;
         for change in changes {

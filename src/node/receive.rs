@@ -263,7 +263,7 @@ impl Node {
 impl super::Life {
     /// Whether the license has a place for one more: its own reservation is not counted against it.
     fn has_place(&self, hash: KeyHash, now: Now) -> bool {
-        let room = admission::room(&self.register, EntryKey::Peer(hash), self.max_nodes());
+        let room = admission::room_for_member(&self.register, hash, self.max_nodes());
         let taken = |(other, until): &(&KeyHash, &u64)| {
             **other != hash && **until > now.mono_ms && self.register.member(**other).is_none()
         };

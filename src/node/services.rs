@@ -1,10 +1,11 @@
 //! Services: records of intent that the cluster shares. Their status is computed, never stored.
 
 use super::{Life, Node};
+use crate::core::admission::MAX_DELETIONS;
 use crate::core::register::Item;
 use crate::core::schedule::Now;
-use crate::domain::service::ServiceFields;
-use crate::domain::{Error, Name, PeerId, Result, ServiceId, ServiceRecord, Transport};
+use crate::domain::service::{REMEMBERED_DAYS, ServiceFields};
+use crate::domain::{Error, Name, PeerId, Result, ServiceId, ServiceRecord, Timestamp, Transport};
 use crate::wire::operator::Service;
 use crate::wire::peer::VERSION;
 
@@ -55,10 +56,7 @@ impl Node {
                 "source_peer_id and target_peer_id are the same peer".into(),
             ));
         }
-        let limit = life.license().terms.max_services;
-        if life.register.services().count() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-            return Err(Error::ServiceLimit(limit));
-        }
+        life.room_for_service(now)?;
         let fields = ServiceFields {
             v: VERSION,
             id: ServiceId::from_parts(u64::try_from(now.wall.0).unwrap_or(0), random),
@@ -66,9 +64,9 @@ impl Node {
             target: new.target,
             transport: new.transport,
             name: new.name,
-            created_at: crate::domain::Timestamp(now.wall.seconds() * 1000),
+            created_at: whole_seconds(now),
             version: 1,
-            deleted: false,
+            deleted_at: None,
             editor: life.id,
             editor_key: life.key.public(),
         };
@@ -91,8 +89,11 @@ impl Node {
 
     /// Final, and free of the license's dates.
     pub fn delete_service(&mut self, id: ServiceId, now: Now) -> Result<()> {
-        let mut fields = self.active()?.stored_service(id)?.fields.clone();
-        fields.deleted = true;
+        let life = self.active()?;
+        let mut fields = life.stored_service(id)?.fields.clone();
+        // By a clock that is behind, a deletion would be forgotten before all have heard of it.
+        let earliest = fields.created_at.max(life.license().terms.issued_at);
+        fields.deleted_at = Some(whole_seconds(now).max(earliest));
         self.edit(fields.next(), now).map(drop)
     }
 
@@ -102,14 +103,6 @@ impl Node {
         (fields.editor, fields.editor_key) = (life.id, life.key.public());
         let record = ServiceRecord::seal(fields, &life.key, &life.issues);
         let shown = life.service(&record);
-        let room = crate::core::admission::room(
-            &life.register,
-            Item::Service(record.clone()).key(),
-            life.max_nodes(),
-        );
-        if room.is_err() {
-            return Err(Error::ServiceLimit(life.license().terms.max_services));
-        }
         let change = life.register.consider(&Item::Service(record));
         let change = change.ok_or_else(|| {
             Error::Invalid(
@@ -122,6 +115,11 @@ impl Node {
     }
 }
 
+/// The form on the wire has no fractions, and what is compared is what was signed.
+fn whole_seconds(now: Now) -> Timestamp {
+    Timestamp(now.wall.seconds() * 1000)
+}
+
 impl ServiceFields {
     /// The stored version plus one. A version at its end stays there: the bytes decide then.
     fn next(mut self) -> ServiceFields {
@@ -131,8 +129,30 @@ impl ServiceFields {
 }
 
 impl Life {
+    /// The license gates creation, and so does what has to be remembered of services that are gone.
+    fn room_for_service(&self, now: Now) -> Result<()> {
+        let limit = self.license().terms.max_services;
+        if self.register.service_count() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            return Err(Error::ServiceLimit(limit));
+        }
+        let remembered =
+            |(at, _): &&(Timestamp, ServiceId)| at.plus_days(REMEMBERED_DAYS) > now.wall;
+        let mut deletions = self.register.deletions().iter().filter(remembered);
+        match deletions.clone().count() >= MAX_DELETIONS {
+            true => Err(Error::TombstoneLimit(
+                deletions
+                    .next()
+                    .map_or(now.wall, |(at, _)| at.plus_days(REMEMBERED_DAYS)),
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn stored_service(&self, id: ServiceId) -> Result<&ServiceRecord> {
-        let stored = self.register.service(id).filter(|s| !s.fields.deleted);
+        let stored = self
+            .register
+            .service(id)
+            .filter(|s| s.fields.deleted_at.is_none());
         stored.ok_or(Error::NotFound("service"))
     }
 

@@ -141,7 +141,7 @@ impl Tx<'_> {
             Item::Announcement(a) => self.put_ended(a.subject(), signed, name, now),
             Item::Service(service) => {
                 let id = service.fields.id.to_bytes();
-                self.put_service(id, signed, service.fields.deleted, now)
+                self.put_service(id, signed, service.fields.deleted_at.is_some(), now)
             }
         }
     }

@@ -13,6 +13,7 @@ mod props;
 mod rng;
 mod rogue;
 mod rules;
+mod services;
 mod story;
 mod trace;
 mod wire;

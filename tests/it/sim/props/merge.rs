@@ -72,7 +72,15 @@ fn edits(service: u8, issues: &[IssueKey]) -> Vec<Item> {
     let mut items = Vec::new();
     for editor in 0..2 {
         let key = secret(editor);
-        for (version, deleted) in [(1, false), (2, false), (2, true), (3, false)] {
+        let edits = [
+            (1, None),
+            (2, None),
+            (2, Some(5)),
+            (2, Some(6)),
+            (3, None),
+            (3, Some(5)),
+        ];
+        for (version, deleted) in edits {
             let fields = ServiceFields {
                 v: 1,
                 id: ServiceId::from_parts(1, [service; 10]),
@@ -82,7 +90,7 @@ fn edits(service: u8, issues: &[IssueKey]) -> Vec<Item> {
                 name: Name::none(),
                 created_at: Timestamp(0),
                 version,
-                deleted,
+                deleted_at: deleted.map(|s: i64| Timestamp(s * 1000)),
                 editor: id(&key, 5),
                 editor_key: key.public(),
             };
@@ -120,6 +128,7 @@ fn contents(register: &Register) -> Vec<Item> {
 fn same(a: &Register, b: &Register) {
     assert_eq!(contents(a), contents(b));
     assert_eq!((a.hash(), a.digest()), (b.hash(), b.digest()));
+    assert_eq!(a.deletions(), b.deletions());
     assert_eq!(a.cluster_id(), b.cluster_id());
 }
 
