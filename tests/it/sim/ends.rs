@@ -103,6 +103,19 @@ fn all_are_members(world: &World, hosts: usize) {
 fn whoever_holds_the_license_ends_nobody() {
     let mut world = cluster(21, 3, 1);
     let outsider = outsider(&mut world);
+    // The license lets it in; whatever it says in the same message and later ends nobody.
+    for host in 0..3 {
+        let word = revocation(&world, (&outsider.key, outsider.id), (host + 1) % 3);
+        let record = Some(outsider.record.clone());
+        bring(&mut world, &outsider.key, host, vec![word], record);
+        let node = world.hosts[host].node.as_ref().unwrap();
+        assert!(
+            node.register()
+                .unwrap()
+                .member(outsider.id.hash())
+                .is_some()
+        );
+    }
     for (victim, subject) in (0..3).flat_map(|v| (0..3).map(move |s| (v, s))) {
         let word = revocation(&world, (&outsider.key, outsider.id), subject);
         let record = Some(outsider.record.clone());
