@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 /// Unsigned refusals a second to one address.
 const REFUSALS_A_SECOND: u64 = 10;
-/// Repeated messages, bad signatures and first messages a second of one address, and at once.
-const FAULTS_A_SECOND: u64 = 50;
-const FAULTS_AT_ONCE: u64 = 100;
+/// Repeated messages, bad signatures and first messages a second of one address, and at once: a whole
+/// cluster may start anew behind one address.
+const FAULTS_A_SECOND: u64 = 200;
+const FAULTS_AT_ONCE: u64 = 400;
 /// Verified messages a second of one member, and at once. It sends fewer: to all together it may send
 /// as many as this.
 const MESSAGES_A_SECOND: u64 = 200;
@@ -165,7 +166,11 @@ impl Door {
         self.refused += 1;
         match self.refusals.take(from, now_ms) {
             true => Look::NoLicense,
-            false => Look::TooMany,
+            // Beyond the rate it costs what a forged message costs: soon nothing is looked at.
+            false => {
+                self.faults.take(from, now_ms);
+                Look::TooMany
+            }
         }
     }
 

@@ -195,6 +195,11 @@ fn unsigned_refusals_are_ten_a_second_for_an_address() {
     assert_eq!(code(&door.bring_from(&bare, there)), "LICENSE_MISMATCH");
     door.now.mono_ms += 1000;
     assert_eq!(code(&door.bring_from(&bare, here)), "LICENSE_MISMATCH");
+    // Far beyond the rate nothing of that address is looked at.
+    (0..500).for_each(|_| drop(door.bring_from(&bare, here)));
+    let good = door.seal(&door.message(FAR, beat()));
+    assert_eq!(code(&door.bring_from(&good, here)), "429");
+    assert_eq!(code(&door.bring_from(&good, there)), "signed");
 }
 
 #[test]
@@ -249,11 +254,11 @@ fn a_forged_message_moves_no_window_and_costs_its_address() {
     let mut forged = door.seal(&door.message(u64::MAX, beat()));
     forged.signature.0[3] ^= 1;
     let here: IpAddr = "192.0.2.1".parse().unwrap();
-    let codes: Vec<String> = (0..150)
+    let codes: Vec<String> = (0..500)
         .map(|_| code(&door.bring_from(&forged, here)).to_string())
         .collect();
     assert_eq!(codes[0], "FORBIDDEN");
-    assert_eq!(codes[149], "429");
+    assert_eq!(codes[499], "429");
     // Nothing of that address is looked at for a while, and nothing of it was charged to bob.
     let good = door.seal(&door.message(FAR, beat()));
     assert_eq!(code(&door.bring_from(&good, here)), "429");
