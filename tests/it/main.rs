@@ -20,3 +20,4 @@ mod services;
 mod source;
 mod start;
 mod tidy;
+mod vectors;
