@@ -6,6 +6,7 @@ use super::readers::Readers;
 use super::usher::{Knock, knock};
 use super::{keyfile, os};
 use crate::core::schedule::Now;
+use crate::core::settle::Ends;
 use crate::domain::{Address, Error, Name, Result};
 use crate::node::{Entrance, Inbound, Node, Verdict};
 use crate::store::Reader;
@@ -145,7 +146,7 @@ impl Agent {
     }
 
     /// A handshake message of another agent.
-    pub fn handshake(&self, message: Handshake, from: IpAddr) -> Result<HandshakeAnswer> {
+    pub fn handshake(&self, message: Handshake, ends: Ends) -> Result<HandshakeAnswer> {
         // Only the proof waits, for its call-back.
         let _parked = match message {
             Handshake::Proof(_) => Some(self.parked.enter()?),
@@ -153,7 +154,7 @@ impl Agent {
         };
         let message = Box::new(message);
         knock(&self.door, CALL_BACK_PATIENCE, |reply| Knock::Inbound {
-            from,
+            ends,
             message,
             reply,
         })

@@ -6,13 +6,13 @@ use super::couriers::{Couriers, Outcome};
 use super::pulse::{Job, ask};
 use super::slot::{Reply, slot};
 use crate::core::schedule::Now;
+use crate::core::settle::Ends;
 use crate::domain::{Address, Error, Name, Result};
 use crate::node::{CallFault, JoinOut, Joins, Node, Port};
 use crate::wire::operator::Peer;
 use crate::wire::peer::{HANDSHAKE_PATH, Handshake, HandshakeAnswer};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// What waits at the usher's door, at most.
@@ -30,7 +30,7 @@ pub enum Knock {
     },
     /// A message from another agent.
     Inbound {
-        from: IpAddr,
+        ends: Ends,
         message: Box<Handshake>,
         reply: Reply<HandshakeAnswer>,
     },
@@ -84,13 +84,13 @@ impl Usher {
                     self.joins.begin(ticket, to, name, &mut port, now);
                 }
                 Knock::Inbound {
-                    from,
+                    ends,
                     message,
                     reply,
                 } => {
                     let slot = waiting.number();
                     waiting.messages.insert(slot, reply);
-                    self.joins.inbound(slot, from, *message, &mut port, now);
+                    self.joins.inbound(slot, ends, *message, &mut port, now);
                 }
                 Knock::Completed { machine, outcome } => {
                     self.joins.completed(machine, outcome, &mut port, now);

@@ -3,6 +3,7 @@
 use super::backend::{Backend, CredentialRow, Local};
 use super::reply;
 use crate::agent::Agent;
+use crate::core::settle::Ends;
 use crate::domain::{
     Address, ClientId, Code, Error, License, Name, PeerId, Result, Scopes, SecretKey, ServiceId,
     Timestamp, Transport,
@@ -36,7 +37,11 @@ impl Live {
 
     fn handshake(&self, call: &Call) -> Result<Reply> {
         let message = peer::read(&call.body)?;
-        let answer = self.agent.handshake(message, call.remote)?;
+        let ends = Ends {
+            remote: call.remote,
+            local: call.local,
+        };
+        let answer = self.agent.handshake(message, ends)?;
         let status = match &answer {
             HandshakeAnswer::Refused {
                 why: Refused::TooMany,

@@ -12,3 +12,4 @@ pub mod handshake;
 pub mod liveness;
 pub mod register;
 pub mod schedule;
+pub mod settle;

@@ -6,6 +6,7 @@ use crate::core::gossip::AUTHOR_FANOUT;
 use crate::core::liveness::Status;
 use crate::core::register::Item;
 use crate::core::schedule::Now;
+use crate::core::settle::Own;
 use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
@@ -135,32 +136,38 @@ impl Node {
         }
     }
 
-    /// The initiator's address, where neither `--advertise` nor the listen address says it: its end
-    /// of this connection with its listening port.
+    /// The initiator's address, where it was not given one: see `core::settle`.
     fn settle(&mut self, local: Option<IpAddr>, now: Now) -> Result<()> {
-        let fixed = self.fixed_address();
-        let port = self.config.listen.port();
-        let life = self.life()?;
-        let far = local.is_some_and(|ip| !ip.is_loopback());
-        let settled = local.and_then(|ip| Address::new(ip, port).ok());
-        // While this agent is alone nobody holds its address: what a handshake that failed has
-        // settled must not stand in the way of the next one, which may leave by another network.
-        let alone = life.register.member_count() == 1 && settled.is_some();
-        let keep = life
-            .address
-            .as_ref()
-            .is_some_and(|a| !(far && a.is_loopback()) && (!alone || settled.as_ref() == Some(a)));
-        if fixed.is_some() || keep {
+        let Some(own) = self.own_word()? else {
             return Ok(());
-        }
-        let Some(settled) = settled else {
-            return Err(Error::Handshake(HandshakeFault::Unreachable(
+        };
+        let known = own.address.is_some();
+        match local.and_then(|ip| own.as_initiator(ip)) {
+            Some(address) => self.move_to(address, now),
+            None if known => Ok(()),
+            None => Err(Error::Handshake(HandshakeFault::Unreachable(
                 "this agent cannot tell its own address; start it with --advertise HOST:PORT"
                     .into(),
-            )));
+            ))),
+        }
+    }
+
+    /// What this agent knows of its own address, unless it was told it.
+    pub(super) fn own_word(&self) -> Result<Option<Own<'_>>> {
+        let life = self.life()?;
+        let register = &life.register;
+        let own = Own {
+            address: life.address.as_ref(),
+            met: register.member_count() > 1 || register.ended_count() > 0,
+            port: self.config.listen.port(),
         };
-        let next = life.incarnation + 1;
-        self.renew_record(next, Some(settled), now)
+        Ok(self.fixed_address().is_none().then_some(own))
+    }
+
+    /// Stored and signed before it is sent.
+    pub(super) fn move_to(&mut self, address: Address, now: Now) -> Result<()> {
+        let next = self.life()?.incarnation + 1;
+        self.renew_record(next, Some(address), now)
     }
 
     fn sign_proof(

@@ -7,6 +7,7 @@ use super::join::Prepared;
 use super::refusals::{read_answer, unexpected};
 use crate::core::handshake::{Challenger, chose};
 use crate::core::schedule::{Now, TokenBucket};
+use crate::core::settle::Ends;
 use crate::domain::{Address, Error, Name, PublicKey, Result};
 use crate::wire::operator::Peer;
 use crate::wire::peer::{
@@ -73,7 +74,7 @@ enum Machine {
     /// We are the responder and called back.
     Calling {
         slot: u64,
-        remote: IpAddr,
+        ends: Ends,
         proof: Box<InitiatorProof>,
         call: CallBack,
     },
@@ -137,7 +138,7 @@ impl Joins {
     pub fn inbound(
         &mut self,
         slot: u64,
-        remote: IpAddr,
+        ends: Ends,
         message: Handshake,
         port: &mut impl Port,
         now: Now,
@@ -145,11 +146,11 @@ impl Joins {
         self.drop_lost(now);
         match message {
             Handshake::Hello(hello) => {
-                let answer = self.hello(remote, &hello, port, now);
+                let answer = self.hello(ends.remote, &hello, port, now);
                 self.respond(slot, answer.unwrap_or_else(refused));
             }
             Handshake::Proof(proof) => {
-                if let Err(why) = self.proof(slot, remote, proof, port, now) {
+                if let Err(why) = self.proof(slot, ends, proof, port, now) {
                     self.respond(slot, refused(why));
                 }
             }
@@ -193,11 +194,11 @@ impl Joins {
             }
             Machine::Calling {
                 slot,
-                remote,
+                ends,
                 proof,
                 call,
             } => {
-                let answer = called(remote, proof, call, outcome, port);
+                let answer = called(ends, proof, call, outcome, port);
                 self.respond(slot, answer.unwrap_or_else(refused));
             }
         }
@@ -241,7 +242,7 @@ impl Joins {
     fn proof(
         &mut self,
         slot: u64,
-        remote: IpAddr,
+        ends: Ends,
         proof: Box<InitiatorProof>,
         port: &mut impl Port,
         now: Now,
@@ -249,7 +250,7 @@ impl Joins {
         let ours = self.challenger.recognise(
             &proof.challenge,
             now.mono_ms,
-            remote,
+            ends.remote,
             &proof.key,
             &proof.hello_challenge,
         );
@@ -272,7 +273,7 @@ impl Joins {
         let body = peer::to_bytes(&Handshake::CallBack(call.clone()));
         let machine = Machine::Calling {
             slot,
-            remote,
+            ends,
             proof,
             call,
         };
@@ -407,7 +408,7 @@ fn conclude(
 
 /// The responder's call-back came home: welcome the initiator or say what is wrong with its address.
 fn called(
-    remote: IpAddr,
+    ends: Ends,
     proof: Box<InitiatorProof>,
     call: CallBack,
     outcome: CallOutcome,
@@ -432,7 +433,7 @@ fn called(
             .map_err(|_| Refused::Overloaded)?;
         return Err(Refused::CallBack { why });
     }
-    let welcome = port.with(move |node, now| node.welcome(&proof, remote, now));
+    let welcome = port.with(move |node, now| node.welcome(&proof, ends, now));
     let welcome = welcome.map_err(|_| Refused::Overloaded)??;
     Ok(HandshakeAnswer::Welcome(Box::new(welcome)))
 }

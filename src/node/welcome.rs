@@ -4,11 +4,11 @@ use super::join::{RESERVED_MS, exceeds};
 use super::merge::Reads;
 use super::{Life, Node};
 use crate::core::schedule::Now;
+use crate::core::settle::Ends;
 use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
 use crate::domain::{Address, Error, KeyHash, PeerRecord, Result};
 use crate::wire::peer::{Denial, InitiatorProof, Refused, VERSION, Welcome};
-use std::net::IpAddr;
 
 type Welcomed = std::result::Result<Welcome, Refused>;
 
@@ -85,7 +85,7 @@ impl Node {
     }
 
     /// The responder's commit: the initiator is a member here from now on.
-    pub fn welcome(&mut self, proof: &InitiatorProof, remote: IpAddr, now: Now) -> Welcomed {
+    pub fn welcome(&mut self, proof: &InitiatorProof, ends: Ends, now: Now) -> Welcomed {
         let record = self.proved(proof)?;
         let hash = record.fields.id.hash();
         self.release(hash);
@@ -97,7 +97,7 @@ impl Node {
             );
             Refused::Overloaded
         };
-        self.settle_as_dialled(hash, &proof.dialled, remote, now)
+        self.settle_as_dialled(&proof.dialled, ends, now)
             .map_err(overloaded)?;
         self.take_items(vec![record.signed.clone()], None, Reads::All, now)
             .map_err(overloaded)?;
@@ -119,30 +119,14 @@ impl Node {
         })
     }
 
-    /// The responder's address is the one that was dialled, unless it was given one. A loopback
-    /// address never replaces one that other hosts can use.
-    fn settle_as_dialled(
-        &mut self,
-        initiator: KeyHash,
-        dialled: &Address,
-        remote: IpAddr,
-        now: Now,
-    ) -> Result<()> {
-        if self.fixed_address().is_some() {
-            return Ok(());
-        }
-        let near = remote.is_loopback() || dialled.is_loopback();
-        let life = self.life()?;
-        // A newcomer may have dialled a name that means something to it alone: what the members know
-        // stands, until one of them adds this agent again at another address.
-        let newcomer = life.register.member(initiator).is_none() && !life.partners().is_empty();
-        let keep = match &life.address {
-            Some(own) => own == dialled || near || newcomer,
-            None => false,
-        };
-        match keep {
-            true => Ok(()),
-            false => self.renew_record(life.incarnation + 1, Some(dialled.clone()), now),
+    /// The responder's address, where it was not given one: see `core::settle`.
+    fn settle_as_dialled(&mut self, dialled: &Address, ends: Ends, now: Now) -> Result<()> {
+        match self
+            .own_word()?
+            .and_then(|own| own.as_responder(dialled, ends))
+        {
+            Some(address) => self.move_to(address, now),
+            None => Ok(()),
         }
     }
 }

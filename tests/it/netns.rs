@@ -185,3 +185,34 @@ fn addresses_settle_when_bootstrapped_over_loopback() {
 fn advertised_addresses_are_taken() {
     joined_across_hosts(true, false);
 }
+
+#[test]
+fn an_agent_that_moved_is_added_again_at_its_new_address() {
+    let Some(hosts) = Hosts::new() else { return };
+    let lab = Lab::new();
+    let names = ["alice", "bob"];
+    let _agents = [0, 1].map(|side| hosts.agent(side, &lab, names[side], &[]));
+    for (side, name) in names.iter().enumerate() {
+        let url = format!("http://{}:8080", ADDRESSES[side]);
+        let config = format!("{name}.json");
+        let given = ["--url", &url, "--config", &config, "--name", name];
+        let bootstrap = ["bootstrap", "--license-file", "license.json"];
+        hosts
+            .arctic(side, &lab, &[&bootstrap[..], &given].concat())
+            .ok();
+    }
+    let add = |host: &str| {
+        let to = format!("{host}:8080");
+        hosts.arctic(0, &lab, &["peers", "add", &to, "--config", "alice.json"])
+    };
+    add(ADDRESSES[1]).ok();
+    let moved = "10.213.77.12";
+    let also = ["addr", "add", &format!("{moved}/24"), "dev", "up0"];
+    run(Command::new("ip").args(["-n", &hosts.names[1]]).args(also)).ok();
+    add(moved).ok();
+    let list = ["peers", "list", "--remote", "-j", "--config", "alice.json"];
+    let peers = hosts.arctic(0, &lab, &list).json();
+    assert_eq!(peers[0]["address"], format!("{moved}:8080"), "{peers}");
+    // It is there now, and nobody else's word counts.
+    add(moved).fails(1, &["already exists"]);
+}

@@ -55,16 +55,24 @@ fn two_that_deleted_each_other_meet_again_by_adding() {
 }
 
 #[test]
-fn a_newcomer_s_name_for_an_agent_moves_it_for_nobody_but_a_member_s_does() {
+fn another_name_for_an_agent_moves_it_for_nobody_but_a_move_does() {
     let mut world = World::new(3);
     world.add(0, 1).unwrap();
     let (moved, before) = (world.hash(1), world.members[1].address.clone());
-    let alias = Address::parse("10.200.0.1:9000").unwrap();
+    let alias = Address::parse("10.200.0.1:8080").unwrap();
     world.members[1].alias = Some(alias.clone());
+    // A newcomer reaches it through a translation, and so does a member.
     world.add_at(2, alias.clone(), Name::none()).unwrap();
+    assert!(world.add_at(0, alias.clone(), Name::none()).is_err());
     world.pass(5000);
     assert_eq!(world.members[0].address_of(moved), Some(before));
+    // It has moved there itself.
+    world.members[1].near = IpAddr::from([10, 200, 0, 1]);
     let (new, _) = world.add_at(0, alias.clone(), Name::none()).unwrap();
     assert!(!new);
-    assert_eq!(world.members[0].address_of(moved), Some(alias));
+    world.pass(5000);
+    for member in [0, 2] {
+        let there = world.members[member].address_of(moved);
+        assert_eq!(there, Some(alias.clone()));
+    }
 }

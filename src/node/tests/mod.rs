@@ -2,6 +2,7 @@
 
 use super::{CallFault, CallOutcome, Config, Inbound, JoinOut, Joins, Node, Port};
 use crate::core::schedule::Now;
+use crate::core::settle::Ends;
 use crate::domain::license::Terms;
 use crate::domain::{
     Address, Customer, Description, KeyHash, License, LicenseId, Name, PeerId, Result, SecretKey,
@@ -300,8 +301,17 @@ impl World {
             return Err((CallFault::Unanswered, String::new()));
         };
         let message: Handshake = peer::read(body).unwrap();
-        let Member { node, joins, .. } = &mut self.members[there];
-        joins.inbound(1, remote, message, &mut Direct(node, now), now);
+        let Member {
+            node,
+            joins,
+            near: local,
+            ..
+        } = &mut self.members[there];
+        let ends = Ends {
+            remote,
+            local: *local,
+        };
+        joins.inbound(1, ends, message, &mut Direct(node, now), now);
         loop {
             for out in self.members[there].joins.take_outputs() {
                 match out {

@@ -4,6 +4,7 @@
 use super::host::{Direct, PORT};
 use super::trace::digest;
 use super::world::{Asked, Back, Checked, Event, Outcome, Path, World};
+use arctic::core::settle::Ends;
 use arctic::domain::{Address, address::Host as AddressHost};
 use arctic::node::{CallFault, Inbound};
 use arctic::wire::peer::{self, Handshake};
@@ -125,7 +126,11 @@ impl World {
         let host = &mut self.hosts[to];
         if let Some(node) = &mut host.node {
             let mut port = Direct(node, now);
-            host.joins.inbound(slot, remote, message, &mut port, now);
+            let ends = Ends {
+                remote,
+                local: host.ip,
+            };
+            host.joins.inbound(slot, ends, message, &mut port, now);
         }
     }
 

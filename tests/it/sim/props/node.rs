@@ -6,6 +6,7 @@ use crate::plan::{Step, member_of};
 use crate::rng::Rng;
 use crate::rogue::{Tap, alter};
 use crate::world::World;
+use arctic::core::settle::Ends;
 use arctic::node::{Inbound, JoinOut};
 use arctic::wire::peer::{self, Handshake, HandshakeAnswer};
 use proptest::prelude::*;
@@ -86,7 +87,8 @@ proptest! {
             let host = &mut world.hosts[0];
             let node = host.node.as_mut().unwrap();
             let before = node.register_hash();
-            host.joins.inbound(1, [10, 0, 0, 2].into(), message, &mut Direct(node, now), now);
+            let ends = Ends { remote: [10, 0, 0, 2].into(), local: host.ip };
+            host.joins.inbound(1, ends, message, &mut Direct(node, now), now);
             for output in host.joins.take_outputs() {
                 let welcome = matches!(&output, JoinOut::Respond { answer: HandshakeAnswer::Welcome(_), .. });
                 assert!(!welcome, "a welcome without a call-back");

@@ -1,6 +1,7 @@
 //! Rules that need a chosen time, told with two or three hosts: each test was seen to fail with its
 //! rule taken out.
 
+mod addresses;
 mod answers;
 mod door;
 mod durability;
