@@ -9,6 +9,8 @@ mod durability;
 mod handshake;
 mod identity;
 mod license;
+mod messages;
 mod relay;
+mod signed;
 mod strangers;
 mod web;
