@@ -2,8 +2,10 @@
 //! tag (a MAC) before the signature.
 
 use super::register::{Item, Register};
+use super::schedule::Now;
 use crate::domain::license::Terms;
 use crate::domain::{IssueKey, KeyHash, ServiceRecord, Signed};
+use std::collections::BTreeMap;
 
 /// The smallest number of members that every agent has room for.
 const MEMBERS_FLOOR: usize = 64;
@@ -92,6 +94,32 @@ fn service_room(register: &Register, record: &ServiceRecord, terms: &Terms) -> R
     }
 }
 
+/// How long a place stays taken for a handshake under way, in ms.
+const RESERVED_MS: u64 = 15_000;
+
+/// Places in the license that handshakes under way have taken, and until when. One that is over
+/// counts nowhere, whoever asks.
+#[derive(Debug, Default)]
+pub struct Reservations(BTreeMap<KeyHash, u64>);
+
+impl Reservations {
+    pub fn take(&mut self, hash: KeyHash, now: Now) {
+        self.0.retain(|_, until| *until > now.mono_ms);
+        self.0.insert(hash, now.mono_ms + RESERVED_MS);
+    }
+
+    /// The handshake is over, however it went.
+    pub fn release(&mut self, hash: KeyHash) {
+        self.0.remove(&hash);
+    }
+
+    /// Who has a place now.
+    pub fn held(&self, now: Now) -> impl Iterator<Item = KeyHash> + '_ {
+        let held = move |(_, until): &(&KeyHash, &u64)| **until > now.mono_ms;
+        self.0.iter().filter(held).map(|(hash, _)| *hash)
+    }
+}
+
 /// How many members the union of a register, what is reserved and another side's members would have.
 pub fn union_count(
     register: &Register,
@@ -108,6 +136,25 @@ pub fn union_count(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reservation_counts_for_a_while_or_until_it_is_released() {
+        let at = |mono_ms| Now {
+            mono_ms,
+            wall: Timestamp(0),
+        };
+        let [a, b] = [1, 2].map(|n| KeyHash([n; 10]));
+        let mut reserved = Reservations::default();
+        reserved.take(a, at(1000));
+        reserved.take(b, at(1001));
+        assert_eq!(reserved.held(at(15_999)).count(), 2);
+        assert_eq!(reserved.held(at(16_000)).collect::<Vec<_>>(), [b]);
+        reserved.take(a, at(16_000));
+        reserved.release(b);
+        assert_eq!(reserved.held(at(16_000)).collect::<Vec<_>>(), [a]);
+        reserved.take(b, at(40_000));
+        assert_eq!(reserved.0.len(), 1, "what is over is forgotten");
+    }
     use crate::core::register::Change;
     use crate::domain::service::ServiceFields;
     use crate::domain::{

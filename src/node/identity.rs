@@ -1,6 +1,7 @@
 //! Beginning and resuming: bootstrap, the start of an agent, its own record.
 
 use super::{Life, Node, ViewState};
+use crate::core::admission::Reservations;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::{Liveness, Status};
 use crate::core::register::{Change, EntryKey, Item, Register};
@@ -105,7 +106,7 @@ impl Node {
             refused_by: BTreeSet::new(),
             numbers: BTreeMap::new(),
             parted: BTreeMap::new(),
-            reserved: BTreeMap::new(),
+            reserved: Reservations::default(),
             duplicate: false,
             last_round_at: None,
         };
@@ -277,7 +278,7 @@ fn life_of(snapshot: Snapshot, key: SecretKey, now: Now) -> Life {
         refused_by: BTreeSet::new(),
         numbers: BTreeMap::new(),
         parted: BTreeMap::new(),
-        reserved: BTreeMap::new(),
+        reserved: Reservations::default(),
         duplicate: false,
         last_round_at: None,
     };

@@ -20,9 +20,6 @@ use crate::wire::peer::{
 };
 use std::net::IpAddr;
 
-/// How long a place stays reserved for a handshake under way.
-pub(super) const RESERVED_MS: u64 = 15_000;
-
 /// How the initiator found the responder's identity before it proved itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
@@ -118,21 +115,20 @@ impl Node {
     /// Takes a place in the license for a handshake under way.
     fn reserve(&mut self, hash: KeyHash, now: Now) -> Result<()> {
         let life = self.life.as_mut().ok_or(Error::NotBootstrapped)?;
-        life.reserved.retain(|_, until| *until > now.mono_ms);
-        let reserved = life.reserved.keys().copied();
+        let reserved = life.reserved.held(now);
         let count = admission::union_count(&life.register, reserved, [hash].into_iter());
         let limit = life.max_nodes();
         if life.register.member(hash).is_none() && exceeds(count, limit) {
             return Err(Error::NodeLimit(limit));
         }
-        life.reserved.insert(hash, now.mono_ms + RESERVED_MS);
+        life.reserved.take(hash, now);
         Ok(())
     }
 
     /// The handshake is over, however it went.
     pub fn release(&mut self, hash: KeyHash) {
         if let Some(life) = &mut self.life {
-            life.reserved.remove(&hash);
+            life.reserved.release(hash);
         }
     }
 

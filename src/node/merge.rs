@@ -347,7 +347,7 @@ impl super::Life {
         self.refused_by.remove(&hash);
         self.numbers.remove(&hash);
         self.parted.remove(&hash);
-        self.reserved.remove(&hash);
+        self.reserved.release(hash);
         self.outbox.remove(&hash);
     }
 }

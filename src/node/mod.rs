@@ -33,6 +33,7 @@ pub use receive::Inbound;
 pub use services::NewService;
 pub use view::Readiness;
 
+use crate::core::admission::Reservations;
 use crate::core::door::Facts;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::Liveness;
@@ -104,8 +105,7 @@ struct Life {
     numbers: BTreeMap<KeyHash, u64>,
     /// The start of which a member has said goodbye: once is enough.
     parted: BTreeMap<KeyHash, u64>,
-    /// Places that handshakes under way have taken, and until when.
-    reserved: BTreeMap<KeyHash, u64>,
+    reserved: Reservations,
     /// Another live agent uses this agent's key.
     duplicate: bool,
     last_round_at: Option<Timestamp>,

@@ -264,10 +264,8 @@ impl super::Life {
     /// Whether the license has a place for one more: its own reservation is not counted against it.
     fn has_place(&self, hash: KeyHash, now: Now) -> bool {
         let room = admission::room_for_member(&self.register, hash, self.max_nodes());
-        let taken = |(other, until): &(&KeyHash, &u64)| {
-            **other != hash && **until > now.mono_ms && self.register.member(**other).is_none()
-        };
-        let reserved = self.reserved.iter().filter(taken).count();
+        let taken = |other: &KeyHash| *other != hash && self.register.member(*other).is_none();
+        let reserved = self.reserved.held(now).filter(taken).count();
         let count = self.register.member_count() + reserved;
         room.is_ok() && count < usize::try_from(self.max_nodes()).unwrap_or(usize::MAX)
     }

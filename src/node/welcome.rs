@@ -1,6 +1,6 @@
 //! The responder's part in a handshake: who may enter, and the commit that makes it a member.
 
-use super::join::{RESERVED_MS, exceeds};
+use super::join::exceeds;
 use super::merge::Reads;
 use super::{Life, Node};
 use crate::core::schedule::Now;
@@ -22,10 +22,9 @@ impl Node {
     ) -> std::result::Result<Address, Refused> {
         let record = self.proved(proof)?;
         let hash = record.fields.id.hash();
-        self.may_enter(hash, proof)?;
+        self.may_enter(hash, proof, now)?;
         let life = self.life.as_mut().ok_or(Refused::NotBootstrapped)?;
-        life.reserved.retain(|_, until| *until > now.mono_ms);
-        life.reserved.insert(hash, now.mono_ms + RESERVED_MS);
+        life.reserved.take(hash, now);
         record.fields.address.ok_or(Refused::BadProof)
     }
 
@@ -54,7 +53,12 @@ impl Node {
     }
 
     /// The responder's own view of the initiator, and the limit over the members of both.
-    fn may_enter(&self, hash: KeyHash, proof: &InitiatorProof) -> std::result::Result<(), Refused> {
+    fn may_enter(
+        &self,
+        hash: KeyHash,
+        proof: &InitiatorProof,
+        now: Now,
+    ) -> std::result::Result<(), Refused> {
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
         if life.deactivated {
             return Err(Refused::Deactivated { peer_id: life.id });
@@ -69,16 +73,18 @@ impl Node {
         if life.view.hidden.contains_key(&hash) {
             return Err(life.deleted_here(proof).unwrap_or(Refused::NoCommonIssue));
         }
-        let others = proof
-            .members
-            .0
-            .chunks_exact(10)
-            .filter_map(|c| Some(KeyHash(c.try_into().ok()?)));
-        let reserved = life.reserved.keys().copied().chain([hash]);
-        let count = admission::union_count(&life.register, reserved, others);
+        let others = || {
+            let hashes = proof.members.0.chunks_exact(10);
+            hashes.filter_map(|c| Some(KeyHash(c.try_into().ok()?)))
+        };
+        let count = |reserved: Vec<KeyHash>| {
+            let reserved = reserved.into_iter().chain([hash]);
+            admission::union_count(&life.register, reserved, others())
+        };
         let limit = life.max_nodes().min(proof.max_nodes);
-        let grows = count > life.register.member_count();
-        match grows && exceeds(count, limit) {
+        // Whoever brings nobody new needs no place, however many others have taken one.
+        let grows = count(Vec::new()) > life.register.member_count();
+        match grows && exceeds(count(life.reserved.held(now).collect()), limit) {
             true => Err(Refused::NodeLimit { limit }),
             false => Ok(()),
         }
@@ -86,10 +92,10 @@ impl Node {
 
     /// The responder's commit: the initiator is a member here from now on.
     pub fn welcome(&mut self, proof: &InitiatorProof, ends: Ends, now: Now) -> Welcomed {
+        self.release(proof.record.key.hash());
         let record = self.proved(proof)?;
         let hash = record.fields.id.hash();
-        self.release(hash);
-        self.may_enter(hash, proof)?;
+        self.may_enter(hash, proof, now)?;
         let overloaded = |e: Error| {
             log::error!(
                 "a handshake could not be stored: {e} {}",

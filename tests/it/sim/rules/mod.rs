@@ -3,9 +3,11 @@
 
 mod addresses;
 mod answers;
+mod caller;
 mod door;
 mod durability;
 mod license;
+mod reservations;
 
 /// A day of the simulation's time.
 const DAY_MS: u64 = 86_400_000;
