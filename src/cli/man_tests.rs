@@ -1,4 +1,5 @@
-//! The man pages are held to the code: every command, flag, exit status and error code.
+//! The man pages are held to the code: every command, flag, example, exit status and error code. The paths,
+//! variables and files that they name are held by a test of real agents.
 
 use super::args::{Globals, Top};
 use super::fail::Exit;
@@ -6,6 +7,7 @@ use argh::{ArgsInfo, CommandInfoWithArgs};
 
 const ARCTIC: &str = include_str!("../../man/arctic.1");
 const AGENT: &str = include_str!("../../man/arctic-agent.8");
+const README: &str = include_str!("../../README.md");
 
 /// A page as words, without the requests of mdoc.
 fn words(page: &str) -> String {
@@ -59,24 +61,48 @@ fn section<'p>(page: &'p str, command: &str) -> &'p str {
     &rest[..end.unwrap_or(rest.len())]
 }
 
+/// The same for a command of the other page, which has it in its synopsis.
+fn synopsis<'p>(page: &'p str, command: &str) -> &'p str {
+    let begin = format!(" .Nm arctic {command} ");
+    let Some((_, rest)) = page.split_once(begin.as_str()) else {
+        panic!("the page does not tell of '{command}'");
+    };
+    let ends = [" .Nm ", " .Sh "].iter().filter_map(|mark| rest.find(mark));
+    &rest[..ends.min().unwrap_or(rest.len())]
+}
+
+/// The flags that a text names. A bare `--` is told of too: what follows it is none.
+fn flags_in(text: &str) -> Vec<&str> {
+    let words = text.split("Fl Fl ").skip(1);
+    let first = words.filter_map(|rest| rest.split_whitespace().next());
+    let plain = |flag: &&str| flag.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    first.filter(plain).filter(|flag| *flag != "are").collect()
+}
+
+fn globals() -> Vec<String> {
+    let flags = Globals::get_args_info().flags;
+    flags.iter().map(|f| f.long[2..].into()).collect()
+}
+
 #[test]
-fn every_command_and_flag_is_told_of() {
+fn every_command_and_flag_is_told_of_and_takes_what_it_is_told_to_take() {
     let (arctic, agent) = (words(ARCTIC), words(AGENT));
     for (command, flags) in all() {
-        // Two commands share the whole of the other page.
         let section = match command.starts_with("agent ") {
-            true => agent.as_str(),
+            true => synopsis(&agent, &command),
             false => section(&arctic, &command),
         };
-        for flag in flags {
-            assert!(
-                section.contains(&format!("Fl Fl {flag}")),
-                "{command} --{flag}"
-            );
+        let told = flags_in(section);
+        for flag in &flags {
+            assert!(told.contains(&flag.as_str()), "{command} --{flag}");
+        }
+        for flag in told {
+            let known = flags.iter().chain(&globals()).any(|f| f == flag);
+            assert!(known, "{command} takes no --{flag}");
         }
     }
-    for flag in Globals::get_args_info().flags {
-        let wanted = format!("Fl Fl {}", &flag.long[2..]);
+    for flag in globals() {
+        let wanted = format!("Fl Fl {flag}");
         assert!(arctic.contains(&wanted), "{wanted}");
     }
 }
@@ -84,23 +110,48 @@ fn every_command_and_flag_is_told_of() {
 #[test]
 fn no_flag_is_told_of_that_does_not_exist() {
     let mut known: Vec<String> = all().into_iter().flat_map(|(_, flags)| flags).collect();
-    known.extend(
-        Globals::get_args_info()
-            .flags
-            .iter()
-            .map(|f| f.long[2..].into()),
-    );
+    known.extend(globals());
     known.extend(["help", "version", "option"].map(String::from));
     for page in [words(ARCTIC), words(AGENT)] {
-        for rest in page.split("Fl Fl ").skip(1) {
-            let flag = rest.split_whitespace().next().unwrap_or("");
-            // A bare `--` is told of too: what follows it is not a flag.
-            let plain = flag.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-            assert!(
-                flag == "are" || !plain || known.iter().any(|k| k == flag),
-                "--{flag}"
-            );
+        for flag in flags_in(&page) {
+            assert!(known.iter().any(|k| k == flag), "--{flag}");
         }
+    }
+}
+
+/// The command lines that a page shows: what a shell would be given, and what stands in backquotes.
+fn examples(page: &str) -> Vec<String> {
+    let page = page.replace("\\e\n", " ").replace(" \\\n", " ");
+    let prompt = |line: &str| {
+        let line = line
+            .trim_start_matches(".Dl ")
+            .trim_start_matches(['$', '#', ' ']);
+        line.starts_with("arctic ").then(|| line.to_string())
+    };
+    let in_shell = page.lines().filter_map(prompt);
+    let in_words = ["`", "$("].into_iter().flat_map(|open| {
+        let rest = page.split(open).skip(1);
+        let spans = rest.filter_map(|rest| rest.split(['`', ')']).next());
+        spans
+            .filter(|span| span.starts_with("arctic "))
+            .map(String::from)
+    });
+    in_shell.chain(in_words).collect()
+}
+
+#[test]
+fn what_pages_show_is_what_the_command_line_takes() {
+    let shown: Vec<String> = [ARCTIC, AGENT, README]
+        .into_iter()
+        .flat_map(examples)
+        .collect();
+    assert!(shown.len() > 15, "{shown:?}");
+    for line in shown {
+        // Where the result goes and what is said about it is the shell's and the reader's.
+        let own = line.split(['>', '#']).next().unwrap_or("");
+        let args: Vec<String> = own.split_whitespace().skip(1).map(String::from).collect();
+        let asked = super::argv::parse(&args);
+        assert!(asked.is_ok(), "{line}: {}", asked.unwrap_err());
     }
 }
 

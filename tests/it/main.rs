@@ -13,6 +13,7 @@ mod membership;
 mod netns;
 mod oauth;
 mod page;
+mod pages;
 mod prompts;
 mod rules;
 mod server;
