@@ -6,8 +6,8 @@ use super::fail::{Fail, Outcome};
 use super::issuer;
 use super::output::{self, Cell, Report, View};
 use super::session::{Need, Session, read_bounded};
-use crate::domain::License;
 use crate::domain::license::MAX_DOCUMENT;
+use crate::domain::{License, Timestamp};
 use crate::wire::operator::{Identity, LicenseBody};
 
 pub fn run(session: &Session, what: LicenseWhat) -> Outcome<()> {
@@ -60,10 +60,25 @@ fn report(reply: Reply<LicenseBody>) -> Report {
         ("Over Limit", Cell::yes_no(license.over_limit)),
         ("Fingerprint", Cell::new(&license.fingerprint)),
     ];
+    let beside_others = vec![
+        ("License ID", Cell::new(&license.license_id)),
+        ("Issued", day(license.issued_at)),
+        ("Expires", day(license.expires_at)),
+        ("State", Cell::status(license.state.as_str())),
+        ("Nodes", used(license.nodes_used, license.max_nodes)),
+        (
+            "Services",
+            used(license.services_used, license.max_services),
+        ),
+    ];
     Report {
-        view: View::Fields(fields),
+        view: View::Summed(fields, beside_others),
         json: reply.json,
     }
+}
+
+fn day(time: Timestamp) -> Cell {
+    Cell::new(time.for_people().split(' ').next().unwrap_or_default())
 }
 
 /// Reads a license document and checks its form; whether it verifies, the agent says. The text is

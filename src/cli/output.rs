@@ -18,9 +18,13 @@ pub struct Report {
 pub enum View {
     Table(Table),
     /// One `Label: value` a line.
-    Fields(Vec<(&'static str, Cell)>),
+    Fields(Fields),
+    /// The same, with those that stand for them in one row beside other agents: all would be too wide.
+    Summed(Fields, Fields),
     Lines(Vec<String>),
 }
+
+pub type Fields = Vec<(&'static str, Cell)>;
 
 pub struct Table {
     pub head: Vec<&'static str>,
@@ -102,7 +106,7 @@ impl View {
     pub fn render(&self, colour: bool) -> String {
         match self {
             View::Table(table) => table.render(colour),
-            View::Fields(fields) => fields
+            View::Fields(fields) | View::Summed(fields, _) => fields
                 .iter()
                 .map(|(label, cell)| format!("{label}: {}\n", cell.painted(colour)))
                 .collect(),
@@ -114,7 +118,7 @@ impl View {
     pub fn into_table(self) -> Table {
         match self {
             View::Table(table) => table,
-            View::Fields(fields) => Table {
+            View::Fields(fields) | View::Summed(_, fields) => Table {
                 head: fields.iter().map(|(label, _)| *label).collect(),
                 rows: vec![fields.into_iter().map(|(_, cell)| cell).collect()],
             },

@@ -131,6 +131,22 @@ fn all_contexts_read_side_by_side() {
             "{command:?}: {all}"
         );
     }
+    // Which issue of which license, until when, and what is used of it: on one line of a terminal.
+    let licenses = lab.ok(&["license", "show", "--all-contexts"]);
+    let fields = lab.arctic(&["license", "show", "-j"]).json();
+    let text = |field: &str| fields[field].as_str().expect(field).to_string();
+    for wanted in [
+        &text("license_id"),
+        &text("issued_at")[..10],
+        &text("expires_at")[..10],
+        "valid",
+        "2 of 20",
+        "1 of 100",
+    ] {
+        assert_eq!(licenses.matches(wanted).count(), 2, "{wanted}: {licenses}");
+    }
+    let widest = licenses.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{widest:?}:\n{licenses}");
     lab.ok(&[
         "peers",
         "update",
