@@ -1,8 +1,9 @@
 //! HTTP as bytes: requests that no client library would send, answers as they came.
 
+use rustix::net;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any answer may take: the API answers within 10 s.
@@ -191,9 +192,21 @@ impl Request {
             .unwrap_or_else(|| panic!("no answer from {address} to {self:?}"))
     }
 
+    /// From this address of the host: all of 127.0.0.0/8 is.
+    #[track_caller]
+    pub fn send_from(&self, source: [u8; 4], address: &str) -> Answer {
+        let stream = connect_from(source, address)
+            .unwrap_or_else(|e| panic!("{address} takes no connection of {source:?}: {e}"));
+        let answer = self.over(stream, address);
+        answer.unwrap_or_else(|| panic!("no answer from {address} to {self:?}"))
+    }
+
     /// The same when the agent may be gone.
     pub fn try_send(&self, address: &str) -> Option<Answer> {
-        let stream = TcpStream::connect(address).ok()?;
+        self.over(TcpStream::connect(address).ok()?, address)
+    }
+
+    fn over(&self, stream: TcpStream, address: &str) -> Option<Answer> {
         stream.set_read_timeout(Some(DEADLINE)).ok()?;
         let mut connection = Connection {
             reader: BufReader::new(stream),
@@ -201,4 +214,12 @@ impl Request {
         connection.send(self.wire(address));
         connection.answer()
     }
+}
+
+fn connect_from(source: [u8; 4], address: &str) -> std::io::Result<TcpStream> {
+    let to: SocketAddr = address.parse().map_err(std::io::Error::other)?;
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None)?;
+    net::bind(&socket, &SocketAddr::from((source, 0)))?;
+    net::connect(&socket, &to)?;
+    Ok(TcpStream::from(socket))
 }

@@ -16,7 +16,7 @@ mod wait;
 pub use agent::{Agent, Credentials};
 pub use http::{Answer, Connection, Request};
 pub use lab::{Lab, all_know_all};
-pub use puppet::{Puppet, Target, random, say};
+pub use puppet::{Puppet, Target, post, random, say};
 pub use shell::{Done, have, run, run_with_input, skip};
 pub use stage::{Heard, Line, Stage};
 pub use terminal::on_terminal;

@@ -5,6 +5,7 @@
 
 mod api;
 mod deletions;
+mod doorstep;
 mod durability;
 mod handshake;
 mod identity;

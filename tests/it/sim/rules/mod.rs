@@ -5,6 +5,7 @@ mod addresses;
 mod answers;
 mod caller;
 mod door;
+mod doorstep;
 mod durability;
 mod license;
 mod reservations;
