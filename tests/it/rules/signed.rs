@@ -3,9 +3,12 @@
 use super::messages::Pair;
 use crate::harness::*;
 use arctic::domain::keys::Context;
+use arctic::domain::service::ServiceFields;
 use arctic::domain::signed::Bytes;
-use arctic::domain::{PeerId, PublicKey, SecretKey, Signature, Signed, SignedKind};
-use arctic::wire::peer::{self, Body, Frame, HandshakeAnswer, MESSAGE_PATH};
+use arctic::domain::{
+    Name, PeerId, PublicKey, SecretKey, ServiceId, Signature, Signed, SignedKind, Transport,
+};
+use arctic::wire::peer::{self, Body, Frame, HandshakeAnswer, MESSAGE_PATH, VERSION};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use curve25519_dalek::Scalar;
 use ed25519_dalek::{Verifier, VerifyingKey};
@@ -155,13 +158,13 @@ fn with_more(object: &impl serde::Serialize, more: &str) -> Vec<u8> {
     text.replacen('{', &format!("{{{more},"), 1).into_bytes()
 }
 
-/// A record whose signed bytes are these.
-fn record_of(puppet: &Puppet, payload: Vec<u8>) -> Signed {
+/// A document of the register whose signed bytes are these.
+fn signed(puppet: &Puppet, kind: SignedKind, payload: Vec<u8>) -> Signed {
     Signed {
-        kind: SignedKind::Peer,
+        kind,
         key: puppet.public(),
-        signature: puppet.key.sign(Context::PeerRecord, &payload),
-        tags: vec![puppet.issues[0].tag(Context::PeerRecord, &payload)],
+        signature: puppet.key.sign(kind.context(), &payload),
+        tags: vec![puppet.issues[0].tag(kind.context(), &payload)],
         payload: Bytes(payload),
     }
 }
@@ -180,8 +183,44 @@ fn no_key_stands_twice_in_a_signed_record() {
     for (more, refused) in MORE {
         let stranger = pair.stranger();
         let payload = with_more(&stranger.fields(), more);
-        pair.told(vec![record_of(&stranger, payload)]);
+        pair.told(vec![signed(&stranger, SignedKind::Peer, payload)]);
         assert_eq!(pair.lists(&stranger), !refused, "{more}");
+    }
+}
+
+#[test]
+fn no_key_stands_twice_in_a_signed_end() {
+    let pair = Pair::new();
+    for (more, refused) in MORE {
+        let stranger = pair.stranger();
+        let end: Value = serde_json::from_slice(&stranger.deactivation().payload.0).expect("JSON");
+        let payload = with_more(&end, more);
+        let answer = pair.told(vec![signed(&stranger, SignedKind::Announcement, payload)]);
+        assert_eq!(answer.ended.is_empty(), refused, "{more}");
+    }
+}
+
+#[test]
+fn no_key_stands_twice_in_a_signed_service() {
+    let pair = Pair::new();
+    for (number, (more, refused)) in (0..).zip(MORE) {
+        let fields = ServiceFields {
+            v: VERSION,
+            id: ServiceId::from_parts(1_780_000_000_000, [number; 10]),
+            source: pair.carol.id,
+            target: pair.to.id,
+            transport: Transport::Tcp,
+            name: Name::none(),
+            created_at: arctic::agent::os::now(),
+            version: 1,
+            deleted_at: None,
+            editor: pair.carol.id,
+            editor_key: pair.carol.public(),
+        };
+        let payload = with_more(&fields, more);
+        pair.told(vec![signed(&pair.carol, SignedKind::Service, payload)]);
+        let stored = pair.alice.service(&fields.id.to_string()).is_some();
+        assert_eq!(stored, !refused, "{more}");
     }
 }
 

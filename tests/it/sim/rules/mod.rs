@@ -7,6 +7,7 @@ mod caller;
 mod door;
 mod doorstep;
 mod durability;
+mod goodbye;
 mod license;
 mod reservations;
 
