@@ -17,6 +17,8 @@ const BAD_PROOF: HandshakeAnswer = HandshakeAnswer::Refused {
     why: Refused::BadProof,
 };
 
+type Change = Box<dyn Fn(&mut InitiatorProof)>;
+
 #[test]
 fn a_proof_answers_a_challenge_of_this_agent() {
     let lab = Lab::new();
@@ -25,7 +27,7 @@ fn a_proof_answers_a_challenge_of_this_agent() {
     let (initiator, stage) = Puppet::honest_at_work(&lab.path("license.json"));
     let bobs = initiator.greet(&other.address).1.challenge;
     let altered = |at: usize| move |p: &mut InitiatorProof| p.challenge.0[at] ^= 1;
-    let cases: [(&str, Box<dyn Fn(&mut InitiatorProof)>); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("none", Box::new(|p| p.challenge = Bytes::default())),
         (
             "its own",

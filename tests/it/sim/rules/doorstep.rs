@@ -3,6 +3,7 @@
 
 use crate::host::{Direct, Host, license};
 use crate::rng::Rng;
+use arctic::core::settle::Ends;
 use arctic::domain::{Name, SecretKey};
 use arctic::node::JoinOut;
 use arctic::wire::peer::{self, Handshake, HandshakeAnswer, Refused};
@@ -66,7 +67,11 @@ impl Doorstep {
         let now = self.alice.now(at_ms);
         let mut port = Direct(self.alice.node.as_mut().unwrap(), now);
         let joins = &mut self.alice.joins;
-        joins.inbound(1, from, word.clone(), &mut port, now);
+        let ends = Ends {
+            remote: from,
+            local: self.alice.ip,
+        };
+        joins.inbound(1, ends, word.clone(), &mut port, now);
         self.alice.joins.take_outputs().remove(0)
     }
 
@@ -114,7 +119,9 @@ fn an_address_has_ten_first_messages_a_second() {
         let from = from.parse().unwrap();
         match step.says(from, at_ms, &hello) {
             Some(HandshakeAnswer::Challenge(_)) => true,
-            Some(HandshakeAnswer::Refused { why }) if why == Refused::TooMany => false,
+            Some(HandshakeAnswer::Refused {
+                why: Refused::TooMany,
+            }) => false,
             other => panic!("{other:?}"),
         }
     };
