@@ -113,6 +113,11 @@ impl Gossip {
         self.want_exchange(partner);
     }
 
+    /// What could not be taken may be taken now.
+    pub fn try_all_again(&mut self) {
+        self.fruitless.clear();
+    }
+
     /// The next partner to begin an exchange with, within the rate.
     pub fn next_exchange(&mut self, now: Now) -> Option<KeyHash> {
         if self.wanted.is_empty() || !self.exchanges.take(now.mono_ms) {

@@ -6,6 +6,7 @@
 //! Invariant: the same inputs give the same outputs; merging is commutative, associative, idempotent.
 
 pub mod admission;
+pub mod contact;
 pub mod door;
 pub mod gossip;
 pub mod handshake;

@@ -282,6 +282,11 @@ impl Register {
         }
     }
 
+    /// A service leaves without a trace: its deletion is over, or the cluster does not hold it.
+    pub fn forget(&mut self, id: ServiceId) {
+        self.take(EntryKey::Service(id));
+    }
+
     fn put(&mut self, item: Item) {
         self.buckets.toggle(item.key(), &item.signed().version());
         self.replace(item);

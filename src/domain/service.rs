@@ -52,11 +52,9 @@ pub struct ServiceFields {
     pub editor_key: PublicKey,
 }
 
-impl ServiceFields {
-    /// Until when a deletion is remembered; none for a service that is there.
-    pub fn forgotten_at(&self) -> Option<Timestamp> {
-        self.deleted_at.map(|at| at.plus_days(REMEMBERED_DAYS))
-    }
+/// When a deletion of this time is forgotten.
+pub fn forgotten_at(deleted_at: Timestamp) -> Timestamp {
+    deleted_at.plus_days(REMEMBERED_DAYS)
 }
 
 /// A service record whose signature was verified.

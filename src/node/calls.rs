@@ -71,6 +71,7 @@ impl Node {
             self.lose_calls(now),
             self.drop_ended_issue(now),
             self.deliver(now),
+            self.keep_touch(now),
         ];
         if !self.life()?.deactivated && !self.leaving {
             self.probe(now);

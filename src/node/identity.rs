@@ -2,6 +2,7 @@
 
 use super::{Life, Node, ViewState};
 use crate::core::admission::Reservations;
+use crate::core::contact::Contact;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::{Liveness, Status};
 use crate::core::register::{Change, EntryKey, Item, Register};
@@ -109,6 +110,8 @@ impl Node {
             reserved: Reservations::default(),
             duplicate: false,
             last_round_at: None,
+            contact: Contact::default(),
+            looked: None,
         };
         let own = life.sign_record(self.start);
         life.register.apply(&Change::Put(Item::Peer(own)));
@@ -281,6 +284,8 @@ fn life_of(snapshot: Snapshot, key: SecretKey, now: Now) -> Life {
         reserved: Reservations::default(),
         duplicate: false,
         last_round_at: None,
+        contact: Contact::resumed(snapshot.identity.last_contact),
+        looked: None,
     };
     for row in snapshot.outbox {
         life.still_owe(row, now);

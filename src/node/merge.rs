@@ -1,6 +1,7 @@
 //! Taking claims: admission, the merge rule, one transaction, and telling others what changed.
 
 use super::Node;
+use super::touch::is_forgotten;
 use crate::core::admission;
 use crate::core::gossip::{AUTHOR_FANOUT, relay_fanout};
 use crate::core::liveness::Status;
@@ -64,7 +65,7 @@ impl Node {
         let mut staged = Staged::default();
         for signed in items {
             if reads.takes(&signed, from) {
-                self.stage(signed, &mut staged);
+                self.stage(signed, &mut staged, now);
             }
         }
         let members = self.life()?.register.member_count();
@@ -83,7 +84,7 @@ impl Node {
         Ok(Taken { ended })
     }
 
-    fn stage(&mut self, mut signed: Signed, staged: &mut Staged) {
+    fn stage(&mut self, mut signed: Signed, staged: &mut Staged, now: Now) {
         let Some(life) = &self.life else { return };
         let register = staged.work.as_ref().unwrap_or(&life.register);
         signed.tags.truncate(MAX_TAGS);
@@ -108,6 +109,9 @@ impl Node {
         }
         let Some(life) = &self.life else { return };
         let register = staged.work.as_ref().unwrap_or(&life.register);
+        if is_forgotten(register, &item, now) {
+            return;
+        }
         if admission::room_for(register, &item, &life.license().terms).is_err() {
             log::debug!("no room for one more identity; nobody is displaced");
             return;

@@ -23,6 +23,7 @@ mod refusals;
 mod services;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod view;
 mod welcome;
 
@@ -34,6 +35,7 @@ pub use services::NewService;
 pub use view::Readiness;
 
 use crate::core::admission::Reservations;
+use crate::core::contact::Contact;
 use crate::core::door::Facts;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::Liveness;
@@ -109,6 +111,9 @@ struct Life {
     /// Another live agent uses this agent's key.
     duplicate: bool,
     last_round_at: Option<Timestamp>,
+    contact: Contact,
+    /// When contact and deletions were looked at last.
+    looked: Option<Now>,
 }
 
 /// What makes the view out of the register, apart from observations.

@@ -2,6 +2,7 @@
 
 use super::calls::{CallFault, Flight, Purpose};
 use super::merge::Reads;
+use super::touch::Summary;
 use super::{Life, Node};
 use crate::core::liveness::{Miss, Status};
 use crate::core::register::{EntryKey, KEY_BYTES, VERSION_BYTES};
@@ -10,7 +11,7 @@ use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{Code, Goodbye, KeyHash, Result};
 use crate::wire::peer::{self, Answer, Answered, Body, Frame, Refusal, Standing, VERSION};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The most keys that one delta asks for: with the items beside them, base64 twice over, the message
 /// stays below its bound.
@@ -161,9 +162,20 @@ impl Node {
                 }
             }
             Answered::Summary {
-                buckets, entries, ..
+                buckets,
+                entries,
+                more,
+                touch,
             } if flight.purpose == Purpose::Digest => {
-                self.answer_summary(hash, &buckets.0, &entries.0, theirs, now);
+                let summary = Summary {
+                    buckets: buckets.0.into_iter().collect(),
+                    rows: read_rows(&entries.0),
+                    hash: theirs,
+                    touch,
+                    more,
+                };
+                self.yield_services(&summary, now)?;
+                self.answer_summary(hash, summary, now);
                 return Ok(Next::GoesOn);
             }
             Answered::Delta { items, .. } => {
@@ -186,6 +198,7 @@ impl Node {
         let Some(life) = &mut self.life else {
             return Ok(());
         };
+        life.contact.heard(now);
         if life.liveness.answered(hash, now) {
             self.write_status(hash)?;
         }
@@ -255,31 +268,22 @@ impl Node {
     }
 
     /// The second half of an exchange: what differs in the buckets that the summary covers.
-    fn answer_summary(
-        &mut self,
-        partner: KeyHash,
-        buckets: &[u8],
-        entries: &[u8],
-        theirs: [u8; 32],
-        now: Now,
-    ) {
+    fn answer_summary(&mut self, partner: KeyHash, theirs: Summary, now: Now) {
         let Some(life) = &self.life else { return };
-        let ours = life.register.hash();
-        let rows = read_rows(entries);
-        let covered: BTreeSet<u8> = buckets.iter().copied().collect();
+        let before = (life.register.hash(), theirs.hash);
         let mut send = Vec::new();
-        let mut want = rows.clone();
-        for (key, version) in covered.iter().flat_map(|b| life.register.bucket(*b)) {
-            match rows.get(&key) {
+        let mut want = theirs.rows;
+        for (key, version) in theirs.buckets.iter().flat_map(|b| life.register.bucket(*b)) {
+            match want.get(&key) {
                 Some(their_version) if *their_version == version => drop(want.remove(&key)),
                 _ => send.push(key),
             }
         }
-        let want: Vec<EntryKey> = want.into_keys().take(MAX_WANT).collect();
+        let wanted = |key: &EntryKey| life.wants(*key, theirs.touch, now);
+        let want: Vec<EntryKey> = want.into_keys().filter(wanted).take(MAX_WANT).collect();
         if send.is_empty() && want.is_empty() {
-            let pair = (ours, theirs);
             if let Some(life) = &mut self.life {
-                life.gossip.exchanged(partner, pair, pair);
+                life.gossip.exchanged(partner, before, before);
             }
             return;
         }
@@ -289,10 +293,7 @@ impl Node {
             items,
             want: Bytes(want.iter().flat_map(|k| k.to_bytes()).collect()),
         };
-        let purpose = Purpose::Delta {
-            before: (ours, theirs),
-        };
-        if !self.send(partner, body, purpose, now) {
+        if !self.send(partner, body, Purpose::Delta { before }, now) {
             self.exchange_failed(partner);
         }
     }

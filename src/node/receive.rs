@@ -10,7 +10,9 @@ use crate::core::schedule::Now;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{Error, KeyHash, PeerId, Result, Signed, SignedKind};
-use crate::wire::peer::{self, Answer, Answered, Body, Frame, Message, Refusal, Standing, VERSION};
+use crate::wire::peer::{
+    self, Answer, Answered, Body, Frame, Message, Refusal, Standing, Touch, VERSION,
+};
 use std::net::IpAddr;
 
 /// The rows of one summary, in bytes before base64.
@@ -180,7 +182,7 @@ impl Node {
                 if let Body::Goodbye { goodbye, .. } = &message.body {
                     self.note_goodbye(goodbye, now)?;
                 }
-                (Standing::Member, ended, self.reply_to(message, from))
+                (Standing::Member, ended, self.reply_to(message, from, now))
             }
         };
         self.sign_answer(message, standing, ended, body)
@@ -207,7 +209,7 @@ impl Node {
         Ok(self.take_items(items, Some(from), reads, now)?.ended)
     }
 
-    fn reply_to(&mut self, message: &Message, from: KeyHash) -> Answered {
+    fn reply_to(&mut self, message: &Message, from: KeyHash, now: Now) -> Answered {
         let Some(life) = &mut self.life else {
             return ack(Vec::new());
         };
@@ -219,7 +221,7 @@ impl Node {
             Body::Goodbye { .. } => ack(Vec::new()),
             Body::Digest { buckets } => {
                 let turn = usize::from(message.nonce[0]);
-                summary(&life.register, &buckets.0, turn)
+                summary(&life.register, life.contact.touch(now), &buckets.0, turn)
             }
             Body::Delta { want, .. } => {
                 let keys: Vec<EntryKey> = want
@@ -277,7 +279,7 @@ fn ack(items: Vec<Signed>) -> Answered {
 
 /// The rows of the buckets that differ, beginning at a random one, so that a bucket that cannot be
 /// brought into agreement does not stand before the others for ever.
-fn summary(register: &Register, theirs: &[u8], turn: usize) -> Answered {
+fn summary(register: &Register, touch: Touch, theirs: &[u8], turn: usize) -> Answered {
     let ours = register.digest();
     let differs = |b: &usize| {
         let at = b * VERSION_BYTES..(b + 1) * VERSION_BYTES;
@@ -303,5 +305,6 @@ fn summary(register: &Register, theirs: &[u8], turn: usize) -> Answered {
         buckets: Bytes(buckets),
         entries: Bytes(entries),
         more,
+        touch,
     }
 }

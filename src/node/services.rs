@@ -4,7 +4,7 @@ use super::{Life, Node};
 use crate::core::admission::MAX_DELETIONS;
 use crate::core::register::Item;
 use crate::core::schedule::Now;
-use crate::domain::service::{REMEMBERED_DAYS, ServiceFields};
+use crate::domain::service::{ServiceFields, forgotten_at};
 use crate::domain::{Error, Name, PeerId, Result, ServiceId, ServiceRecord, Timestamp, Transport};
 use crate::wire::operator::Service;
 use crate::wire::peer::VERSION;
@@ -135,16 +135,13 @@ impl Life {
         if self.register.service_count() >= usize::try_from(limit).unwrap_or(usize::MAX) {
             return Err(Error::ServiceLimit(limit));
         }
-        let remembered =
-            |(at, _): &&(Timestamp, ServiceId)| at.plus_days(REMEMBERED_DAYS) > now.wall;
-        let mut deletions = self.register.deletions().iter().filter(remembered);
-        match deletions.clone().count() >= MAX_DELETIONS {
-            true => Err(Error::TombstoneLimit(
-                deletions
-                    .next()
-                    .map_or(now.wall, |(at, _)| at.plus_days(REMEMBERED_DAYS)),
-            )),
-            false => Ok(()),
+        let ends = self.register.deletions().iter();
+        let mut ends = ends
+            .map(|(at, _)| forgotten_at(*at))
+            .filter(|at| *at > now.wall);
+        match (ends.clone().count() >= MAX_DELETIONS, ends.next()) {
+            (true, Some(first)) => Err(Error::TombstoneLimit(first)),
+            _ => Ok(()),
         }
     }
 

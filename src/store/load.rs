@@ -33,6 +33,8 @@ pub struct IdentityRow {
     pub deactivated: bool,
     /// Bootstrap.
     pub created_at: Timestamp,
+    /// With any member; none while it is new in its cluster.
+    pub last_contact: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -78,10 +80,11 @@ struct RawIdentity {
     address: Option<String>,
     deactivated: bool,
     created_at: i64,
+    last_contact: Option<i64>,
 }
 
 pub(super) fn identity(db: &Connection) -> Result<Option<IdentityRow>> {
-    let sql = "SELECT peer_id, public_key, name, description, incarnation, address, deactivated, created_at FROM identity";
+    let sql = "SELECT peer_id, public_key, name, description, incarnation, address, deactivated, created_at, last_contact FROM identity";
     let raw = db
         .prepare_cached(sql)
         .and_then(|mut q| q.query_row([], raw_identity).optional())
@@ -102,6 +105,7 @@ pub(super) fn identity(db: &Connection) -> Result<Option<IdentityRow>> {
             .map_err(bad)?,
         deactivated: raw.deactivated,
         created_at: Timestamp(raw.created_at),
+        last_contact: raw.last_contact.map(Timestamp),
     }))
 }
 
@@ -112,6 +116,7 @@ fn raw_identity(r: &rusqlite::Row<'_>) -> rusqlite::Result<RawIdentity> {
         address: r.get(5)?,
         deactivated: r.get(6)?,
         created_at: r.get(7)?,
+        last_contact: r.get(8)?,
     })
 }
 

@@ -6,7 +6,7 @@ use crate::core::liveness::Status;
 use crate::core::register::{Change, Item};
 use crate::domain::{
     Address, ClientId, Description, KeyHash, License, Name, PeerId, PublicKey, Result, Scopes,
-    Signed, Timestamp,
+    ServiceId, Signed, Timestamp,
 };
 use crate::store::OutboxRow;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -114,6 +114,14 @@ impl Tx<'_> {
 
     pub fn set_deactivated(&self) -> Result<()> {
         self.run("UPDATE identity SET deactivated = 1", [])
+    }
+
+    pub fn set_last_contact(&self, at: Timestamp) -> Result<()> {
+        self.run("UPDATE identity SET last_contact = ?", params![at.0])
+    }
+
+    pub fn forget_service(&self, id: ServiceId) -> Result<()> {
+        self.run("DELETE FROM service WHERE id = ?", params![id.to_bytes()])
     }
 
     pub fn set_own_name(&self, name: &Name) -> Result<()> {

@@ -153,6 +153,19 @@ impl Head {
     }
 }
 
+/// Whether whoever compares registers knows which services are gone: their deletions are remembered
+/// for 90 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Touch {
+    /// It has not been in the cluster for long.
+    New,
+    /// It had contact with members within that time.
+    Kept,
+    /// It was away for longer: its services are not taken.
+    Lost,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -194,6 +207,7 @@ pub enum Answered {
         buckets: Bytes,
         entries: Bytes,
         more: bool,
+        touch: Touch,
     },
     Delta {
         items: Vec<Signed>,

@@ -13,7 +13,7 @@ use arctic::domain::signed::Bytes;
 use arctic::domain::{Announcement, License, PeerRecord, ServiceRecord, Signed};
 use arctic::wire::peer::{
     self, Answered, Body, CallBack, CalledBack, Challenge, Denial, Frame, Handshake,
-    HandshakeAnswer, Hello, Refusal, Refused, Standing, VERSION,
+    HandshakeAnswer, Hello, Refusal, Refused, Standing, Touch, VERSION,
 };
 use samples::*;
 use serde::Serialize;
@@ -154,6 +154,7 @@ fn answers() {
                 buckets: Bytes(vec![3]),
                 entries: Bytes(vec![4; 25]),
                 more: true,
+                touch: Touch::Kept,
             },
         ),
         (

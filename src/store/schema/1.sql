@@ -11,7 +11,8 @@ CREATE TABLE identity (
     address TEXT,                   -- as advertised or settled; NULL before the first handshake
     deactivated INTEGER NOT NULL,   -- 1 once this agent is ended
     token_seed BLOB NOT NULL,       -- secret key of the access tokens
-    created_at INTEGER NOT NULL     -- bootstrap
+    created_at INTEGER NOT NULL,    -- bootstrap
+    last_contact INTEGER            -- with any member, written once a day at most; NULL while it is new
 ) STRICT;
 
 -- The issue of the license in use and the one before it.
@@ -43,7 +44,7 @@ CREATE TABLE ended (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Services, deleted ones included: a deletion is final and has to be remembered.
+-- Services, deleted ones included: a deletion is final and is remembered for 90 days.
 CREATE TABLE service (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     key BLOB NOT NULL,              -- the last editor's public key
