@@ -33,8 +33,8 @@
 //! clock or entropy, only `transport` opens sockets, only `cli` and `main.rs` print or exit.
 //! Held by simulation, properties and review: every write is one IMMEDIATE transaction; a member
 //! enters only by a handshake or by its own proved record; a tombstone beats every record; only its
-//! subject raises an incarnation or ends a membership; every signature covers a context, and bytes are verified before
-//! they are interpreted; every queue, body, list and retry has a maximum; liveness deletes nobody;
+//! subject raises an incarnation or ends a membership; a message is heard with a MAC of the license only, and once;
+//! every signature covers a context, and bytes are verified before they are interpreted; every queue, body, list and retry has a maximum; liveness deletes nobody;
 //! merging is commutative, associative and idempotent.
 //!
 //! # Words

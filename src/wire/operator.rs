@@ -92,7 +92,7 @@ pub struct ClusterStatus {
     pub over_limit: bool,
     pub isolated: bool,
     pub members: MemberCounts,
-    /// The ids of the members that have deleted this agent from their view.
+    /// Members that have deleted this agent from their view, or do not take its license.
     pub refused_by: Vec<String>,
     /// Members that came with no license issue that this agent holds, within the last minute.
     pub refuses: Vec<String>,
