@@ -116,9 +116,9 @@ impl Agent {
     }
 
     /// Returns once all have acknowledged, or 2 s after the commit.
-    pub fn remove_self(&self) -> Result<Deactivated> {
+    pub fn remove_self(&self, force: bool) -> Result<Deactivated> {
         let _parked = self.parked.enter()?;
-        let total = self.node(|node, now| node.remove_self(now))?;
+        let total = self.node(move |node, now| node.remove_self(force, now))?;
         let until = Instant::now() + LEAVE_PATIENCE;
         loop {
             // From the commit on the answer is 200, whatever happens to the looking.

@@ -60,7 +60,7 @@ pub trait Backend: Send + Sync {
     fn add_peer(&self, address: Address, name: Name) -> Result<(bool, Peer)>;
     fn rename_peer(&self, id: PeerId, name: Name) -> Result<Peer>;
     fn delete_peer(&self, id: PeerId) -> Result<()>;
-    fn remove_self(&self) -> Result<Deactivated>;
+    fn remove_self(&self, force: bool) -> Result<Deactivated>;
 
     /// None is any.
     fn services(&self, source: Option<PeerId>, target: Option<PeerId>) -> Result<Vec<Service>>;

@@ -245,6 +245,7 @@ impl Backend for Fake {
             over_limit: false,
             isolated: false,
             members: MemberCounts::default(),
+            duplicate: None,
             refused_by: Vec::new(),
             refuses: Vec::new(),
             last_round_at: None,
@@ -273,8 +274,12 @@ impl Backend for Fake {
     fn delete_peer(&self, id: PeerId) -> Result<()> {
         self.note(format!("delete_peer {id}"))
     }
-    fn remove_self(&self) -> Result<Deactivated> {
-        self.note("remove_self")?;
+    fn remove_self(&self, force: bool) -> Result<Deactivated> {
+        self.note(if force {
+            "remove_self by force"
+        } else {
+            "remove_self"
+        })?;
         Ok(Deactivated {
             deactivated: true,
             announced_to: 2,

@@ -151,8 +151,8 @@ impl Backend for Live {
         self.agent.node(move |node, now| node.delete_peer(id, now))
     }
 
-    fn remove_self(&self) -> Result<Deactivated> {
-        self.agent.remove_self()
+    fn remove_self(&self, force: bool) -> Result<Deactivated> {
+        self.agent.remove_self(force)
     }
 
     fn services(&self, source: Option<PeerId>, target: Option<PeerId>) -> Result<Vec<Service>> {

@@ -177,7 +177,7 @@ fn perform(action: Action, request: &Request) -> Result<Reply> {
         Action::AddPeer => peers::add(request),
         Action::RenamePeer(id) => peers::rename(request, id),
         Action::DeletePeer(id) => peers::delete(request, id),
-        Action::RemoveSelf => peers::remove_self(request),
+        Action::RemoveSelf { force } => peers::remove_self(request, force),
         Action::ListServices { source, target } => services::list(request, source, target),
         Action::GetService(id) => services::get(request, id),
         Action::CreateService => services::create(request),

@@ -38,8 +38,8 @@ pub fn delete(request: &Request, id: PeerId) -> Result<Reply> {
     reply::ok(&Deleted { deleted: true })
 }
 
-pub fn remove_self(request: &Request) -> Result<Reply> {
-    reply::ok(&request.backend.remove_self()?)
+pub fn remove_self(request: &Request, force: bool) -> Result<Reply> {
+    reply::ok(&request.backend.remove_self(force)?)
 }
 
 #[cfg(test)]

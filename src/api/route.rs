@@ -25,7 +25,9 @@ pub enum Action {
     AddPeer,
     RenamePeer(PeerId),
     DeletePeer(PeerId),
-    RemoveSelf,
+    RemoveSelf {
+        force: bool,
+    },
     ListServices {
         source: Option<PeerId>,
         target: Option<PeerId>,
@@ -113,7 +115,7 @@ pub static TABLE: &[Route] = &[
     row("POST", "/v1/cluster/sync", Needs(Admin), &[], |_| Ok(Action::Sync)),
     row("GET", "/v1/peers", Needs(PeersRead), &["is_local"], |p| p.list_peers()),
     row("POST", "/v1/peers", Needs(PeersWrite), &[], |_| Ok(Action::AddPeer)),
-    row("DELETE", "/v1/peers/self", Needs(PeersWrite), &[], |_| Ok(Action::RemoveSelf)),
+    row("DELETE", "/v1/peers/self", Needs(PeersWrite), &["force"], |p| p.remove_self()),
     row("GET", "/v1/peers/{peer}", Needs(PeersRead), &[], |p| p.peer().map(Action::GetPeer)),
     row("PUT", "/v1/peers/{peer}", Needs(PeersWrite), &[], |p| p.peer().map(Action::RenamePeer)),
     row("DELETE", "/v1/peers/{peer}", Needs(PeersWrite), &[], |p| p.peer().map(Action::DeletePeer)),
@@ -188,13 +190,22 @@ impl Params<'_> {
     }
 
     fn list_peers(&self) -> Result<Action> {
-        let is_local = match self.query.get("is_local") {
-            None => None,
-            Some("true") => Some(true),
-            Some("false") => Some(false),
-            Some(_) => return Err(Error::Invalid("is_local is neither true nor false".into())),
-        };
+        let is_local = self.yes_no("is_local")?;
         Ok(Action::ListPeers { is_local })
+    }
+
+    fn remove_self(&self) -> Result<Action> {
+        let force = self.yes_no("force")?.unwrap_or(false);
+        Ok(Action::RemoveSelf { force })
+    }
+
+    fn yes_no(&self, name: &str) -> Result<Option<bool>> {
+        match self.query.get(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Error::Invalid(format!("{name} is neither true nor false"))),
+        }
     }
 
     fn list_services(&self) -> Result<Action> {
@@ -334,7 +345,7 @@ mod tests {
     fn self_is_a_path_of_its_own() {
         assert_eq!(
             action("DELETE", "/v1/peers/self", ""),
-            Ok(Action::RemoveSelf)
+            Ok(Action::RemoveSelf { force: false })
         );
         let e = action("GET", "/v1/peers/self", "");
         assert_eq!(e, Err(Error::MethodNotAllowed("DELETE")));

@@ -91,7 +91,7 @@ fn reset(session: &Session, args: &AgentReset) -> Outcome<()> {
     if facts.member && !facts.deactivated && !args.force {
         return Err(
             Fail::failed("this agent is a member of its cluster and has not removed itself").hint(
-                "start it and run 'arctic peers remove-self' first, or use --force and delete it from the others",
+                "start it and run 'arctic peers remove-self' first, or use --force and delete it from the others; if this is the copy of an agent that lives elsewhere (a cloned disk): --force here, do not remove-self",
             ),
         );
     }

@@ -56,6 +56,10 @@ fn status(reply: Reply<ClusterStatus>) -> Report {
         ("Alive", number(status.members.alive)),
         ("Suspect", number(status.members.suspect)),
         ("Unreachable", number(status.members.unreachable)),
+        (
+            "Duplicate",
+            Cell::or_dash(status.duplicate.as_deref().unwrap_or_default()),
+        ),
         ("Refused By", Cell::or_dash(&status.refused_by.join(", "))),
         ("Refuses", Cell::or_dash(&status.refuses.join(", "))),
         ("Last Round", Cell::new(last_round)),

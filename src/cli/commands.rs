@@ -131,7 +131,11 @@ pub struct PeersDelete {
 /// remove this agent from its cluster, for good
 #[derive(FromArgs, ArgsInfo, Debug, PartialEq)]
 #[argh(subcommand, name = "remove-self")]
-pub struct PeersRemoveSelf {}
+pub struct PeersRemoveSelf {
+    /// also while another running agent uses this agent's key: both are removed
+    #[argh(switch)]
+    pub force: bool,
+}
 
 /// list services
 #[derive(FromArgs, ArgsInfo, Debug, PartialEq)]

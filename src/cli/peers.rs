@@ -1,6 +1,8 @@
 //! `arctic peers`.
 
-use super::args::{PeersAdd, PeersDelete, PeersGet, PeersList, PeersUpdate, PeersWhat};
+use super::args::{
+    PeersAdd, PeersDelete, PeersGet, PeersList, PeersRemoveSelf, PeersUpdate, PeersWhat,
+};
 use super::call::{Agent, Reply, may_pass};
 use super::fail::{Exit, Fail, Outcome};
 use super::ids::{self, For};
@@ -22,7 +24,7 @@ pub fn run(session: &Session, what: PeersWhat) -> Outcome<()> {
         PeersWhat::Add(args) => add(session, &args),
         PeersWhat::Update(args) => update(session, &args),
         PeersWhat::Delete(args) => delete(session, &args),
-        PeersWhat::RemoveSelf(_) => remove_self(session),
+        PeersWhat::RemoveSelf(args) => remove_self(session, &args),
     }
 }
 
@@ -238,7 +240,7 @@ pub fn called(word: &str, id: &str) -> String {
     }
 }
 
-fn remove_self(session: &Session) -> Outcome<()> {
+fn remove_self(session: &Session, args: &PeersRemoveSelf) -> Outcome<()> {
     session.only_one()?;
     prompt::check_can_ask(session)?;
     let agent = session.agent()?;
@@ -249,7 +251,11 @@ fn remove_self(session: &Session) -> Outcome<()> {
             agent.called()
         ),
     )?;
-    let reply = agent.delete::<Deactivated>("/v1/peers/self")?;
+    let target = match args.force {
+        true => "/v1/peers/self?force=true",
+        false => "/v1/peers/self",
+    };
+    let reply = agent.delete::<Deactivated>(target)?;
     let Deactivated {
         announced_to,
         pending,

@@ -40,6 +40,8 @@ pub enum Error {
     AlreadyBootstrapped(String),
     /// This agent has removed itself. Nothing changed.
     Deactivated,
+    /// Another live agent uses this agent's key: its address. Nothing changed.
+    DuplicateIdentity(String),
     /// The peer is a member already. Nothing changed.
     PeerExists,
     /// `peers delete` of the local peer. Nothing changed.
@@ -126,6 +128,7 @@ pub enum Code {
     NotBootstrapped,
     AlreadyBootstrapped,
     Deactivated,
+    DuplicateIdentity,
     AlreadyExists,
     LocalPeer,
     PayloadTooLarge,
@@ -189,6 +192,7 @@ pub const TABLE: &[Row] = &[
     row(Code::NotBootstrapped, "NOT_BOOTSTRAPPED", 409, 1, "give it a license: 'arctic bootstrap --url URL --license-file license.json'"),
     row(Code::AlreadyBootstrapped, "ALREADY_BOOTSTRAPPED", 409, 1, "see 'arctic cluster identity --url URL'; to start over, 'arctic peers remove-self' and then 'arctic agent reset' on that machine"),
     row(Code::Deactivated, "DEACTIVATED", 409, 1, "to come back: stop the agent, 'arctic agent reset --data-dir DIR', start it, 'arctic bootstrap', and 'arctic peers add' from a member"),
+    row(Code::DuplicateIdentity, "DUPLICATE_IDENTITY", 409, 1, "on the copy: stop it, 'arctic agent reset --data-dir DIR --force'; 'arctic peers remove-self --force' ends both"),
     row(Code::AlreadyExists, "ALREADY_EXISTS", 409, 1, "see 'arctic peers list'"),
     row(Code::LocalPeer, "LOCAL_PEER", 409, 1, "arctic peers remove-self"),
     row(Code::PayloadTooLarge, "PAYLOAD_TOO_LARGE", 413, 1, ""),
@@ -239,6 +243,7 @@ impl Error {
             Error::NotBootstrapped => Code::NotBootstrapped,
             Error::AlreadyBootstrapped(_) => Code::AlreadyBootstrapped,
             Error::Deactivated => Code::Deactivated,
+            Error::DuplicateIdentity(_) => Code::DuplicateIdentity,
             Error::PeerExists => Code::AlreadyExists,
             Error::LocalPeer => Code::LocalPeer,
             Error::PayloadTooLarge(_) => Code::PayloadTooLarge,
@@ -322,6 +327,10 @@ impl fmt::Display for Error {
             Error::Deactivated => {
                 f.write_str("this agent is deactivated: it has been removed from its cluster")
             }
+            Error::DuplicateIdentity(address) => write!(
+                f,
+                "another running agent at {address} uses this agent's key (a cloned disk?)"
+            ),
             Error::PeerExists => f.write_str("peer already exists in cluster"),
             Error::LocalPeer => {
                 f.write_str("cannot delete local peer, use 'peers remove-self' instead")

@@ -1,5 +1,6 @@
 //! Calls to other agents: what was asked, and what the answer means.
 
+use super::double::Double;
 use super::{Life, Node};
 use crate::core::liveness::PROBE_TIMEOUT_MS;
 use crate::core::register::EntryKey;
@@ -53,6 +54,7 @@ pub(super) enum Purpose {
 /// A call under way.
 pub(super) struct Flight {
     pub(super) to: PeerId,
+    pub(super) address: Address,
     pub(super) key: PublicKey,
     pub(super) nonce: [u8; 32],
     pub(super) purpose: Purpose,
@@ -74,6 +76,7 @@ impl Node {
             self.keep_touch(now),
         ];
         if !self.life()?.deactivated && !self.leaving {
+            self.mind_double(now);
             self.probe(now);
             self.send_news(now);
             self.begin_exchanges(now);
@@ -93,6 +96,7 @@ impl Node {
         if !life.deactivated && !self.leaving {
             deadlines.push(life.liveness.next_deadline(now));
             deadlines.extend(life.gossip.next_deadline(now));
+            deadlines.extend(life.double.as_ref().map(Double::deadline));
         }
         deadlines.into_iter().min().unwrap_or(now.mono_ms + IDLE_MS)
     }
@@ -267,6 +271,7 @@ impl Node {
             id,
             Flight {
                 to,
+                address: address.clone(),
                 key,
                 nonce,
                 purpose,
@@ -282,23 +287,6 @@ impl Node {
             body,
             timeout_ms,
         });
-    }
-
-    /// Asks at the address of a record under our own key who answers there.
-    pub(super) fn ask_double(&mut self, address: Option<Address>, now: Now) {
-        let Some(life) = &self.life else { return };
-        let asking = life.calls.values().any(|f| f.purpose == Purpose::Double);
-        let (id, key) = (life.id, life.key.public());
-        if let (false, Some(address)) = (asking || life.duplicate, address) {
-            self.post(
-                id,
-                key,
-                address,
-                Body::Beat { items: Vec::new() },
-                Purpose::Double,
-                now,
-            );
-        }
     }
 }
 

@@ -108,7 +108,8 @@ impl Node {
             numbers: BTreeMap::new(),
             parted: BTreeMap::new(),
             reserved: Reservations::default(),
-            duplicate: false,
+            double: None,
+            looks: super::double::looks(),
             last_round_at: None,
             contact: Contact::default(),
             looked: None,
@@ -176,7 +177,7 @@ impl Node {
         let start = self.start;
         let life = self.life.as_mut().ok_or(Error::NotBootstrapped)?;
         let incarnation = incarnation.min(MAX_INCARNATION);
-        if incarnation <= life.incarnation || life.duplicate || life.deactivated {
+        if incarnation <= life.incarnation || life.double.is_some() || life.deactivated {
             return Ok(());
         }
         let before = (life.incarnation, life.address.clone());
@@ -282,7 +283,8 @@ fn life_of(snapshot: Snapshot, key: SecretKey, now: Now) -> Life {
         numbers: BTreeMap::new(),
         parted: BTreeMap::new(),
         reserved: Reservations::default(),
-        duplicate: false,
+        double: None,
+        looks: super::double::looks(),
         last_round_at: None,
         contact: Contact::resumed(snapshot.identity.last_contact),
         looked: None,

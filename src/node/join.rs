@@ -89,6 +89,9 @@ impl Node {
         }
         let life = self.writable(now)?;
         if challenge.key == life.key.public() {
+            // Or its double's; whoever it is shall say so.
+            self.look_for_double(Some(dialled.clone()), now);
+            self.check_single()?;
             return Err(Error::AddressIsSelf);
         }
         if !challenge.id.matches(&challenge.key) {

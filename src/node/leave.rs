@@ -31,8 +31,11 @@ pub(super) struct Delivery {
 impl Node {
     /// The point of no return: deactivated, incarnation raised, deactivation signed, a row for each
     /// member. Gives the number of members that are to acknowledge.
-    pub fn remove_self(&mut self, now: Now) -> Result<usize> {
+    pub fn remove_self(&mut self, force: bool, now: Now) -> Result<usize> {
         self.active()?;
+        if !force {
+            self.check_single()?;
+        }
         let life = self.life.as_mut().ok_or(Error::NotBootstrapped)?;
         let incarnation = life.incarnation + 1;
         let announcement = life.deactivation(incarnation);

@@ -139,7 +139,10 @@ impl Node {
                         && record.fields.incarnation >= ours.fields.incarnation
                 };
                 if ours.is_some_and(newer) {
-                    staged.overtaken = Some(record.fields.clone());
+                    let shown = staged.overtaken.as_ref().map(|f| f.incarnation);
+                    if shown.is_none_or(|highest| record.fields.incarnation > highest) {
+                        staged.overtaken = Some(record.fields.clone());
+                    }
                 }
                 true
             }
@@ -243,8 +246,8 @@ impl Node {
         let address = own.or_else(|| other.address.clone());
         // Asked even if the address is our own: a cloned disk holds the settled address of the
         // original, so that the clone finds the original there, and the original only itself.
-        if other.start != self.start && !self.life()?.duplicate {
-            self.ask_double(other.address, now);
+        if other.start != self.start {
+            self.look_for_double(other.address, now);
         }
         self.renew_record(other.incarnation.saturating_add(1), address, now)
     }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod credentials;
+mod double;
 mod entrance;
 mod identity;
 mod join;
@@ -40,7 +41,7 @@ use crate::core::door::Facts;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::Liveness;
 use crate::core::register::Register;
-use crate::core::schedule::Now;
+use crate::core::schedule::{Now, TokenBucket};
 use crate::domain::{
     Address, Customer, Description, Error, IssueKey, KeyHash, License, Name, PeerId, PublicKey,
     Result, SecretKey, Timestamp,
@@ -109,7 +110,9 @@ struct Life {
     parted: BTreeMap<KeyHash, u64>,
     reserved: Reservations,
     /// Another live agent uses this agent's key.
-    duplicate: bool,
+    double: Option<double::Double>,
+    /// Rumours of one that are looked into.
+    looks: TokenBucket,
     last_round_at: Option<Timestamp>,
     contact: Contact,
     /// When contact and deletions were looked at last.

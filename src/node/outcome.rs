@@ -99,7 +99,8 @@ impl Node {
         match flight.purpose {
             Purpose::Deliver => life.delivery_failed(hash, now),
             Purpose::Digest | Purpose::Delta { .. } => life.gossip.exchange_failed(hash),
-            Purpose::Probe | Purpose::News | Purpose::Double => {}
+            Purpose::Probe | Purpose::News => {}
+            Purpose::Double => return Ok(()),
         }
         life.refused_by.insert(hash);
         match life.liveness.refused_license(hash, now) {
@@ -110,7 +111,8 @@ impl Node {
 
     fn answered(&mut self, flight: Flight, answer: Answer, now: Now) -> Result<()> {
         if flight.purpose == Purpose::Double {
-            return self.double_answered(answer);
+            self.double_answered(flight.address, &answer, now);
+            return Ok(());
         }
         let (hash, purpose) = (flight.to.hash(), flight.purpose);
         let read = self.read_answer(flight, answer, now);
@@ -241,23 +243,6 @@ impl Node {
             Status::Unreachable => log::warn!("{} is unreachable", life.label(hash)),
         }
         self.store.write(|tx| tx.set_status(hash, status, seen))
-    }
-
-    fn double_answered(&mut self, answer: Answer) -> Result<()> {
-        if answer.start != self.start {
-            self.note_double();
-        }
-        Ok(())
-    }
-
-    pub(super) fn note_double(&mut self) {
-        let Some(life) = &mut self.life else { return };
-        if !life.duplicate {
-            life.duplicate = true;
-            log::error!(
-                "another running agent uses this agent's key (a cloned disk?); stop one of them, and run 'arctic agent reset' on it before it starts again"
-            );
-        }
     }
 
     fn compare(&mut self, partner: KeyHash, theirs: [u8; 32]) {

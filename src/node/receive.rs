@@ -89,6 +89,9 @@ impl Node {
             sender,
             Sender::Member | Sender::Newcomer | Sender::Ourselves
         );
+        if matches!(sender, Sender::Ourselves) && message.start != self.start {
+            self.met_ourselves(record.clone(), from, now);
+        }
         if let Some(record) = record.filter(|_| member) {
             self.take_items(vec![record], Some(hash), Reads::All, now)?;
         }
@@ -153,13 +156,7 @@ impl Node {
     fn answer(&mut self, sender: Sender, message: &Message, now: Now) -> Result<Vec<u8>> {
         let from = message.from.hash();
         let (standing, ended, body) = match sender {
-            Sender::Ourselves => {
-                if message.start != self.start {
-                    self.note_double();
-                }
-                (Standing::Member, Vec::new(), ack(Vec::new()))
-            }
-            Sender::Newcomer => (Standing::Member, Vec::new(), ack(Vec::new())),
+            Sender::Ourselves | Sender::Newcomer => (Standing::Member, Vec::new(), ack(Vec::new())),
             Sender::Ended => {
                 let what = self.items(&[EntryKey::Ended(from)]);
                 (Standing::Ended, vec![message.from], ack(what))

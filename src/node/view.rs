@@ -25,7 +25,7 @@ impl Node {
         if life.deactivated {
             return Readiness::NotReady("deactivated");
         }
-        Readiness::Ready(match (life.duplicate, life.isolated()) {
+        Readiness::Ready(match (life.double.is_some(), life.isolated()) {
             (true, _) => Some("duplicate_identity"),
             (false, true) => Some("isolated"),
             (false, false) => None,
@@ -133,6 +133,7 @@ impl Node {
                 suspect: life.liveness.count(Status::Suspect),
                 unreachable: life.liveness.count(Status::Unreachable),
             },
+            duplicate: self.double().map(|address| address.to_string()),
             refused_by: ids(life.refused_by.iter().copied().collect()),
             refuses: ids(self.entrance.refuses(now)),
             last_round_at: life.last_round_at,

@@ -92,6 +92,8 @@ pub struct ClusterStatus {
     pub over_limit: bool,
     pub isolated: bool,
     pub members: MemberCounts,
+    /// Where another live agent under this agent's key answers, if there is one.
+    pub duplicate: Option<String>,
     /// Members that have deleted this agent from their view, or do not take its license.
     pub refused_by: Vec<String>,
     /// Members that came with no license issue that this agent holds, within the last minute.

@@ -244,7 +244,7 @@ impl World {
         to: &Address,
         body: &[u8],
     ) -> std::result::Result<(u16, Vec<u8>), CallFault> {
-        let (from, now) = (ip(self.members[from].seed), self.now);
+        let (from, now) = (self.members[from].near, self.now);
         let there = self.members.iter_mut().find(|m| m.is_at(to));
         let Some(there) = there.filter(|m| !m.silent) else {
             return Err(CallFault::Unanswered);

@@ -6,6 +6,7 @@
 mod api;
 mod deletions;
 mod doorstep;
+mod doubles;
 mod durability;
 mod handshake;
 mod identity;

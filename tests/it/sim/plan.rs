@@ -211,7 +211,7 @@ fn depart(world: &mut World, host: usize) -> Checked {
     let met = |i: usize| i != host && (member_of(world, i, host) || member_of(world, host, i));
     world.hosts[host].unknown = !(0..world.members).any(met);
     world.hosts[host].departed = true;
-    match world.command(host, "depart", |node, now| node.remove_self(now))? {
+    match world.command(host, "depart", |node, now| node.remove_self(false, now))? {
         Some(_) => Ok(()),
         None => Err(format!("host {host} cannot leave")),
     }

@@ -35,7 +35,10 @@ fn a_deactivation_is_offered_for_thirty_days() {
     let at_ms = world.now_ms;
     let host = &mut world.hosts[0];
     let now = host.now(at_ms);
-    assert_eq!(host.node.as_mut().unwrap().remove_self(now).unwrap(), 1);
+    assert_eq!(
+        host.node.as_mut().unwrap().remove_self(false, now).unwrap(),
+        1
+    );
     for day in 1..30 {
         let calls = calls_after_restart(host, at_ms + day * DAY_MS, 600_000);
         assert!(calls > 0, "day {day}: no longer offered");
