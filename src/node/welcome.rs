@@ -23,9 +23,11 @@ impl Node {
         let record = self.proved(proof)?;
         let hash = record.fields.id.hash();
         self.may_enter(hash, proof, now)?;
+        // Whoever cannot be called back takes no place.
+        let address = record.fields.address.ok_or(Refused::BadProof)?;
         let life = self.life.as_mut().ok_or(Refused::NotBootstrapped)?;
         life.reserved.take(hash, now);
-        record.fields.address.ok_or(Refused::BadProof)
+        Ok(address)
     }
 
     /// The license's MAC first, then the signatures.

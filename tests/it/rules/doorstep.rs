@@ -205,7 +205,7 @@ fn the_limit_is_of_the_members_of_both() {
 }
 
 /// Everything that an agent has on its disk.
-fn disk(agent: &Agent) -> Vec<(String, Vec<u8>)> {
+pub fn disk(agent: &Agent) -> Vec<(String, Vec<u8>)> {
     let files = std::fs::read_dir(agent.data()).expect("it has a directory");
     let mut all: Vec<(String, Vec<u8>)> = files
         .map(|file| file.expect("it can be listed"))

@@ -15,4 +15,5 @@ mod messages;
 mod relay;
 mod signed;
 mod strangers;
+mod unproved;
 mod web;
