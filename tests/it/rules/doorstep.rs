@@ -273,3 +273,32 @@ fn nothing_is_stored_or_signed_for_whoever_has_not_proved_the_license() {
     assert!(before == after, "something was written");
     is_alone(&alice, "nobody proved anything");
 }
+
+#[test]
+fn no_handshake_waits_for_another() {
+    let lab = Lab::new();
+    let alice = lab.member("alice");
+    let to = Target::of(&alice);
+    let (second, _second_stage) = Puppet::honest_at_work(&lab.path("license.json"));
+    let (_third, third_stage) = Puppet::honest_at_work(&lab.path("license.json"));
+    let adds = Request::new("POST", "/v1/peers")
+        .bearer(&alice.token())
+        .json(json!({"address": third_stage.address()}).to_string());
+    let booked = Stage::book();
+    let first = Puppet::at(&booked.address()).licensed(&lab.path("license.json"));
+    let meanwhile: Arc<Mutex<Vec<u16>>> = Arc::default();
+    let (list, own, address) = (meanwhile.clone(), first.clone(), alice.address.clone());
+    let _stage = booked.play(move |heard| {
+        if heard.call_back().is_some() {
+            let mut list = list.lock().expect("one thread");
+            list.push(second.join(&to.address).0);
+            list.push(adds.send(&address).status);
+        }
+        own.honest(heard)
+    });
+    let (status, answer) = first.join(&Target::of(&alice).address);
+    assert_eq!(status, 200, "{answer:?}");
+    let meanwhile = meanwhile.lock().expect("the stage is idle").clone();
+    assert_eq!(meanwhile, [200, 201], "while alice waited for the first");
+    assert_eq!(alice.peers().len(), 4);
+}

@@ -334,3 +334,23 @@ fn whoever_is_called_back_signs_for_its_own_handshakes_alone() {
     let signed = signed.lock().expect("the stage is idle").clone();
     assert_eq!(signed, [false, false, true]);
 }
+
+#[test]
+fn an_operator_is_told_that_the_other_side_does_not_reach_this_agent() {
+    let lab = Lab::new();
+    let bob = lab.member("bob");
+    let unused = Stage::book().address();
+    let mut alice = lab
+        .stopped("alice")
+        .with_args(&["--advertise", &unused])
+        .start();
+    alice.bootstrap(&lab.path("license.json"));
+    let told = alice.add(&bob);
+    told.refused(
+        422,
+        "PEER_UNREACHABLE",
+        &["call-back failed: connection refused"],
+    );
+    is_alone(&alice, "bob did not reach alice");
+    is_alone(&bob, "bob did not reach alice");
+}
