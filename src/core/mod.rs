@@ -14,3 +14,5 @@ pub mod liveness;
 pub mod register;
 pub mod schedule;
 pub mod settle;
+#[cfg(test)]
+mod tests;
