@@ -39,7 +39,7 @@ pub enum Outside {
 }
 
 /// Whether this signer's word is heard: a stored identity's always, another's with a tag of an
-/// issue that this agent holds.
+/// issue that admits here now.
 pub fn heard(register: &Register, signed: &Signed, issues: &[IssueKey]) -> Result<(), Outside> {
     if register.knows(&signed.key) || signed.tagged_by(issues) {
         return Ok(());

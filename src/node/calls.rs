@@ -71,7 +71,6 @@ impl Node {
         // the pulse awake all the time.
         let written = [
             self.lose_calls(now),
-            self.drop_ended_issue(now),
             self.deliver(now),
             self.keep_touch(now),
         ];

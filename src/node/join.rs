@@ -11,8 +11,8 @@ use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{
-    Address, Error, HandshakeFault, IssueId, IssueKey, KeyHash, Name, PeerRecord, PublicKey,
-    Result, Signature,
+    Address, Error, HandshakeFault, IssueKey, KeyHash, Name, PeerRecord, PublicKey, Result,
+    Signature,
 };
 use crate::wire::operator::Peer;
 use crate::wire::peer::{
@@ -44,14 +44,14 @@ impl Node {
             v: VERSION,
             key: life.key.public(),
             license_id: life.license().terms.license_id.to_string(),
-            issues: life.issues.iter().map(IssueKey::id).collect(),
+            issues: life.admitting(now).iter().map(IssueKey::id).collect(),
             challenge,
         })
     }
 
     /// What the responder says of itself; it proves and stores nothing yet. The newest issue that
     /// both hold is used. The challenge itself is for the caller to fill in.
-    pub fn answer_hello(&self, hello: &Hello) -> std::result::Result<Challenge, Refused> {
+    pub fn answer_hello(&self, hello: &Hello, now: Now) -> std::result::Result<Challenge, Refused> {
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
         if hello.v != VERSION {
             return Err(Refused::Version { v: VERSION });
@@ -63,7 +63,8 @@ impl Node {
         if life.deactivated {
             return Err(Refused::Deactivated { peer_id: life.id });
         }
-        let common = life.issues.iter().find(|i| hello.issues.contains(&i.id()));
+        let mut admitting = life.admitting(now).iter();
+        let common = admitting.find(|i| hello.issues.contains(&i.id()));
         Ok(Challenge {
             v: VERSION,
             id: life.id,
@@ -106,13 +107,20 @@ impl Node {
             return Err(Error::PeerExists);
         }
         self.reserve(hash, now)?;
-        let prepared = self
+        let proof = self
             .settle(local, now)
-            .and_then(|()| self.sign_proof(hello, challenge, dialled, known));
-        if prepared.is_err() {
-            self.release(hash);
+            .and_then(|()| self.sign_proof(hello, challenge, dialled, now));
+        match proof {
+            Ok(proof) => Ok(Prepared {
+                proof,
+                responder_key: challenge.key,
+                known,
+            }),
+            Err(e) => {
+                self.release(hash);
+                Err(e)
+            }
         }
-        prepared
     }
 
     /// Takes a place in the license for a handshake under way.
@@ -174,11 +182,11 @@ impl Node {
         hello: &Hello,
         challenge: &Challenge,
         dialled: &Address,
-        known: Known,
-    ) -> Result<Prepared> {
+        now: Now,
+    ) -> Result<InitiatorProof> {
         let life = self.life()?;
         let issue = life
-            .issue(challenge.issue)
+            .admitting_issue(challenge.issue, now)
             .ok_or(Error::Handshake(HandshakeFault::NoCommonIssue))?;
         let own = life
             .register
@@ -201,11 +209,7 @@ impl Node {
         let transcript = handshake::initiator_transcript(&proof, challenge.key).bytes();
         (proof.proof, proof.signature) =
             handshake::prove(Context::HandshakeInitiator, &transcript, issue, &life.key);
-        Ok(Prepared {
-            proof,
-            responder_key: challenge.key,
-            known,
-        })
+        Ok(proof)
     }
 
     /// A handshake is evidence of life, and a reason to compare registers at once.
@@ -227,7 +231,7 @@ impl Node {
     ) -> Result<(bool, Peer)> {
         let fault = Error::Handshake(HandshakeFault::Signature);
         self.release(prepared.responder_key.hash());
-        let record = self.welcomed(prepared, welcome).ok_or(fault.clone())?;
+        let record = self.welcomed(prepared, welcome, now).ok_or(fault.clone())?;
         let (hash, id) = (record.fields.id.hash(), record.fields.id);
         if self.active()?.register.ended(hash).is_some() {
             return Err(Error::Handshake(HandshakeFault::Removed(id.to_string())));
@@ -253,10 +257,10 @@ impl Node {
         record.fields.address.clone()
     }
 
-    fn welcomed(&self, prepared: &Prepared, welcome: &Welcome) -> Option<PeerRecord> {
+    fn welcomed(&self, prepared: &Prepared, welcome: &Welcome, now: Now) -> Option<PeerRecord> {
         let life = self.life.as_ref()?;
         let key = prepared.responder_key;
-        let issue = life.issue(prepared.proof.issue)?;
+        let issue = life.admitting_issue(prepared.proof.issue, now)?;
         let transcript =
             handshake::responder_transcript(&prepared.proof, key, welcome.record.version()).bytes();
         let good = handshake::check(
@@ -267,7 +271,8 @@ impl Node {
             &welcome.proof,
             &welcome.signature,
         );
-        let fits = good && welcome.record.key == key && welcome.record.tagged_by(&life.issues);
+        let fits =
+            good && welcome.record.key == key && welcome.record.tagged_by(life.admitting(now));
         fits.then(|| PeerRecord::open(welcome.record.clone()).ok())
             .flatten()
     }
@@ -370,10 +375,6 @@ impl Life {
             }
             _ => Known::No,
         }
-    }
-
-    pub(super) fn issue(&self, id: IssueId) -> Option<&IssueKey> {
-        self.issues.iter().find(|i| i.id() == id)
     }
 
     fn member_list(&self) -> Bytes {

@@ -216,7 +216,7 @@ impl Joins {
             return Err(Refused::TooMany);
         }
         let asked = hello.clone();
-        let answer = port.with(move |node, _| node.answer_hello(&asked));
+        let answer = port.with(move |node, now| node.answer_hello(&asked, now));
         let mut answer = answer.map_err(|_| Refused::Overloaded)??;
         let issue = answer.issue;
         answer.challenge = self.challenger.make(now.mono_ms, remote, hello, issue);

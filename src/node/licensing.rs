@@ -3,7 +3,7 @@
 use super::{Life, Node};
 use crate::core::register::Change;
 use crate::core::schedule::Now;
-use crate::domain::{Error, IssueKey, License, Name, Result};
+use crate::domain::{Error, IssueId, IssueKey, License, Name, Result};
 use crate::wire::operator::LicenseBody;
 
 impl Node {
@@ -82,23 +82,26 @@ impl Node {
         self.publish();
         Ok(())
     }
-
-    /// The previous issue admits until the end of its grace.
-    pub(super) fn drop_ended_issue(&mut self, now: Now) -> Result<()> {
-        let Some(life) = &self.life else {
-            return Ok(());
-        };
-        match life.licenses.get(1) {
-            Some(previous) if previous.terms.read_only(now.wall) => {
-                let current = vec![life.license().clone()];
-                self.hold(current, now)
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Life {
+    /// The issues by whose tags and proofs unknown identities come in now: the current one always, the
+    /// one before it until its grace has ended. By the clock at each use: a wrong one forgets nothing.
+    pub(super) fn admitting(&self, now: Now) -> &[IssueKey] {
+        let ended = |license: &License| license.terms.read_only(now.wall);
+        let over = self.licenses.iter().skip(1).position(ended);
+        &self.issues[..over.map_or(self.issues.len(), |at| at + 1)]
+    }
+
+    pub(super) fn admitting_issue(&self, id: IssueId, now: Now) -> Option<&IssueKey> {
+        self.admitting(now).iter().find(|issue| issue.id() == id)
+    }
+
+    /// An issue that this agent can prove, whatever its dates.
+    pub(super) fn issue(&self, id: IssueId) -> Option<&IssueKey> {
+        self.issues.iter().find(|issue| issue.id() == id)
+    }
+
     fn retagged(&self, issues: &[IssueKey]) -> Vec<Change> {
         self.register
             .keys()

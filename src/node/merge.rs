@@ -90,7 +90,7 @@ impl Node {
         signed.tags.truncate(MAX_TAGS);
         let too_long = signed.payload.0.len() > MAX_RECORD;
         // The license tag, a MAC, is checked before the signature.
-        if too_long || admission::heard(register, &signed, &life.issues).is_err() {
+        if too_long || admission::heard(register, &signed, life.admitting(now)).is_err() {
             self.counters.messages_refused += 1;
             return;
         }

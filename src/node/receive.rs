@@ -131,7 +131,7 @@ impl Node {
                 false => Sender::Member,
             }));
         }
-        let tagged = |record: &&Signed| record.tagged_by(&life.issues);
+        let tagged = |record: &&Signed| record.tagged_by(life.admitting(now));
         let Some(record) = judged.record.as_ref().filter(tagged) else {
             return Ok(None);
         };

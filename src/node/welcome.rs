@@ -20,7 +20,7 @@ impl Node {
         proof: &InitiatorProof,
         now: Now,
     ) -> std::result::Result<Address, Refused> {
-        let record = self.proved(proof)?;
+        let record = self.proved(proof, now)?;
         let hash = record.fields.id.hash();
         self.may_enter(hash, proof, now)?;
         // Whoever cannot be called back takes no place.
@@ -31,9 +31,11 @@ impl Node {
     }
 
     /// The license's MAC first, then the signatures.
-    fn proved(&self, proof: &InitiatorProof) -> std::result::Result<PeerRecord, Refused> {
+    fn proved(&self, proof: &InitiatorProof, now: Now) -> std::result::Result<PeerRecord, Refused> {
         let life = self.life.as_ref().ok_or(Refused::NotBootstrapped)?;
-        let issue = life.issue(proof.issue).ok_or(Refused::NoCommonIssue)?;
+        let issue = life
+            .admitting_issue(proof.issue, now)
+            .ok_or(Refused::NoCommonIssue)?;
         let transcript = handshake::initiator_transcript(proof, life.key.public()).bytes();
         let good = handshake::check(
             Context::HandshakeInitiator,
@@ -46,7 +48,7 @@ impl Node {
         let fits = good
             && proof.v == VERSION
             && proof.key == proof.record.key
-            && proof.record.tagged_by(&life.issues)
+            && proof.record.tagged_by(life.admitting(now))
             && proof.members.0.len() % 10 == 0;
         let record = fits
             .then(|| PeerRecord::open(proof.record.clone()).ok())
@@ -95,7 +97,7 @@ impl Node {
     /// The responder's commit: the initiator is a member here from now on.
     pub fn welcome(&mut self, proof: &InitiatorProof, ends: Ends, now: Now) -> Welcomed {
         self.release(proof.record.key.hash());
-        let record = self.proved(proof)?;
+        let record = self.proved(proof, now)?;
         let hash = record.fields.id.hash();
         self.may_enter(hash, proof, now)?;
         let overloaded = |e: Error| {

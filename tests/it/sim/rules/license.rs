@@ -4,11 +4,8 @@ use super::DAY_MS;
 use crate::plan::{Step, member_of};
 use crate::story::until;
 use crate::world::World;
-use arctic::domain::keys::Context;
 use arctic::domain::license::Terms;
-use arctic::domain::{IssueKey, License, Timestamp};
-use arctic::node::Inbound;
-use arctic::wire::peer::{self, Body, Frame, Message, VERSION};
+use arctic::domain::{License, Timestamp};
 
 const ALICE: usize = 0;
 const CAROL: usize = 1;
@@ -19,9 +16,11 @@ const TERM_DAYS: u64 = 19;
 /// How bob, who holds the first issue alone, comes to alice.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Way {
-    /// By his record, tagged with that issue, in what carol says, who holds alice's current one.
+    /// By a handshake with carol, who holds that issue too, and by its news.
     Gossip,
     Handshake,
+    /// Alice's operator adds him.
+    Added,
 }
 
 fn issue(world: &World, issued: &str, expires: &str) -> License {
@@ -33,37 +32,9 @@ fn issue(world: &World, issued: &str, expires: &str) -> License {
     License::issue(terms, &world.issuer)
 }
 
-/// Carol, who shows alice this issue, brings bob's record with the tag of his own alone.
-fn carol_brings(world: &mut World, shown: &License) {
-    let (alice, carol, bob) = (&world.hosts[ALICE], &world.hosts[CAROL], &world.hosts[BOB]);
-    let register = alice.node.as_ref().unwrap().register().unwrap();
-    let start = register.member(carol.hash()).unwrap().fields.start;
-    let own = bob.node.as_ref().unwrap().register().unwrap();
-    let record = own.member(bob.hash()).unwrap().signed.clone();
-    let message = Message {
-        v: VERSION,
-        from: carol.id,
-        to: alice.id,
-        nonce: [1; 32],
-        start,
-        // Far from what carol has counted to.
-        number: 100_000,
-        hash: [1; 32],
-        body: Body::Beat {
-            items: vec![record],
-        },
-    };
-    let issues = [IssueKey::of(shown)];
-    let frame = Frame::seal(Context::Message, &message, &carol.key, &issues);
-    let (from, now) = (carol.ip, alice.now(world.now_ms));
-    let node = world.hosts[ALICE].node.as_mut().unwrap();
-    let answer = node.receive(&peer::to_bytes(&frame), from, now).unwrap();
-    assert!(matches!(answer, Inbound::Answer(_)), "{answer:?}");
-}
-
-/// Whether alice admits bob so many days after the end of the first issue, which is the one before
-/// its current one if it has renewed.
-fn admits(way: Way, renewed: bool, days_after: u64) -> bool {
+/// Alice and carol are joined, bob is not, and all hold the first issue; alice has the second one too if
+/// she has renewed.
+fn laboratory(renewed: bool) -> World {
     let mut world = World::new(22, 3, 0, 10);
     world.net.heal();
     let first = issue(&world, "2026-01-01T00:00:00Z", "2026-06-20T00:00:00Z");
@@ -76,21 +47,65 @@ fn admits(way: Way, renewed: bool, days_after: u64) -> bool {
     until(&mut world, 8000);
     if renewed {
         let renew = world.command(ALICE, "renew", |node, now| {
-            node.update_license(Some(second.clone()), false, now)
+            node.update_license(Some(second), false, now)
         });
         assert!(renew.unwrap().is_some());
     }
+    world
+}
+
+/// Whether alice takes bob, coming this way, for a member.
+fn comes_in(world: &mut World, way: Way) -> bool {
+    match way {
+        Way::Gossip => world.add(BOB, CAROL).unwrap(),
+        Way::Handshake => world.add(BOB, ALICE).unwrap(),
+        Way::Added => world.add(ALICE, BOB).unwrap(),
+    }
+    let at_ms = world.now_ms;
+    until(world, at_ms + 15_000);
+    assert_eq!(member_of(world, CAROL, BOB), member_of(world, BOB, CAROL));
+    assert!(way != Way::Gossip || member_of(world, CAROL, BOB));
+    // Whoever is a member stays one, whatever issue it shows.
+    for (here, there) in [(ALICE, CAROL), (CAROL, ALICE)] {
+        let id = world.hosts[there].id;
+        let node = world.hosts[here].node.as_ref().unwrap();
+        assert_eq!(node.peer(id).unwrap().status, "alive", "{way:?}");
+    }
+    member_of(world, ALICE, BOB)
+}
+
+/// Whether alice admits bob so many days after the end of the first issue, which is the one before
+/// its current one if it has renewed.
+fn admits(way: Way, renewed: bool, days_after: u64) -> bool {
+    let mut world = laboratory(renewed);
     let ahead_ms = (TERM_DAYS + days_after) * DAY_MS;
     world.at(9000, Step::Clock(ALICE, ahead_ms as i64));
     until(&mut world, 15_000);
-    match way {
-        Way::Gossip => carol_brings(&mut world, if renewed { &second } else { &first }),
-        Way::Handshake => world.add(BOB, ALICE).unwrap(),
+    comes_in(&mut world, way)
+}
+
+/// A clock that jumps ahead and comes back, with or without a restart in between, has cost nothing.
+fn a_wrong_clock_loses_no_issue(way: Way, restart: bool) {
+    let mut world = laboratory(true);
+    world.at(9000, Step::Clock(ALICE, (1000 * DAY_MS) as i64));
+    until(&mut world, 12_000);
+    if restart {
+        world.crash(ALICE);
+        world.start(ALICE).unwrap();
     }
+    until(&mut world, 15_000);
+    world.at(15_000, Step::Clock(ALICE, 0));
     until(&mut world, 20_000);
-    // Whoever is a member stays one, whatever issue it shows.
-    assert!(member_of(&world, ALICE, CAROL));
-    member_of(&world, ALICE, BOB)
+    assert!(comes_in(&mut world, way), "{way:?} {restart}");
+}
+
+#[test]
+fn a_clock_that_went_ahead_and_back_has_forgotten_no_issue() {
+    for restart in [false, true] {
+        a_wrong_clock_loses_no_issue(Way::Gossip, restart);
+        a_wrong_clock_loses_no_issue(Way::Handshake, restart);
+        a_wrong_clock_loses_no_issue(Way::Added, restart);
+    }
 }
 
 fn the_previous_one_admits_until_its_grace_has_ended(way: Way) {
@@ -107,6 +122,11 @@ fn the_previous_issue_admits_by_gossip_until_its_grace_has_ended() {
 #[test]
 fn the_previous_issue_admits_by_handshake_until_its_grace_has_ended() {
     the_previous_one_admits_until_its_grace_has_ended(Way::Handshake);
+}
+
+#[test]
+fn the_previous_issue_admits_whoever_is_added_until_its_grace_has_ended() {
+    the_previous_one_admits_until_its_grace_has_ended(Way::Added);
 }
 
 #[test]
