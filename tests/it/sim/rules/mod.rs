@@ -9,6 +9,7 @@ mod doorstep;
 mod durability;
 mod goodbye;
 mod license;
+mod outsiders;
 mod reservations;
 
 /// A day of the simulation's time.
