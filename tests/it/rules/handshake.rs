@@ -354,3 +354,47 @@ fn an_operator_is_told_that_the_other_side_does_not_reach_this_agent() {
     is_alone(&alice, "bob did not reach alice");
     is_alone(&bob, "bob did not reach alice");
 }
+
+#[test]
+fn whoever_has_left_comes_back_by_no_handshake() {
+    let lab = Lab::new();
+    let alice = lab.member("alice");
+    let to = Target::of(&alice);
+    let (bob, stage) = Puppet::honest_at_work(&lab.path("license.json"));
+    assert_eq!(bob.join(&to.address).0, 200);
+    let items = vec![bob.deactivation()];
+    assert_eq!(bob.tell(&to, Body::Beat { items }).0, 200);
+    let (_, answer) = bob.join(&to.address);
+    let announcement = Box::new(bob.deactivation());
+    let why = Refused::InitiatorEnded { announcement };
+    assert_eq!(answer, Some(HandshakeAnswer::Refused { why }));
+    let added = add(&alice, &stage.address());
+    added.refused(422, "HANDSHAKE_FAILED", &["was removed for good"]);
+    is_alone(&alice, "bob has left");
+}
+
+#[test]
+fn another_version_is_refused_by_either_side() {
+    let lab = Lab::new();
+    let alice = lab.member("alice");
+    let to = Target::of(&alice).address;
+    let booked = Stage::book();
+    let puppet = Puppet::at(&booked.address()).licensed(&lab.path("license.json"));
+    let mut hello = puppet.hello();
+    hello.v += 1;
+    let why = Refused::Version { v: 1 };
+    let (_, answer) = say(&to, &Handshake::Hello(Box::new(hello)));
+    assert_eq!(answer, Some(HandshakeAnswer::Refused { why }));
+    let (answer, called) = tries(&lab, &alice, |p| p.v += 1, |_| {});
+    assert!(answer == BAD_PROOF && !called, "{answer:?}");
+    let stage = booked.play(move |heard| match heard.handshake() {
+        Some(Handshake::Hello(hello)) => {
+            let mut challenge = puppet.challenge(&hello);
+            challenge.v += 1;
+            Line::of(&HandshakeAnswer::Challenge(challenge))
+        }
+        _ => puppet.honest(heard),
+    });
+    add(&alice, &stage.address()).refused(422, "HANDSHAKE_FAILED", &["version"]);
+    is_alone(&alice, "nobody speaks as alice does");
+}
