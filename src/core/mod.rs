@@ -11,6 +11,7 @@ pub mod door;
 pub mod gossip;
 pub mod handshake;
 pub mod liveness;
+pub mod pace;
 pub mod register;
 pub mod schedule;
 pub mod settle;

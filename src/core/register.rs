@@ -88,6 +88,11 @@ impl Item {
         }
     }
 
+    /// As much of the version as the digest compares.
+    pub fn version(&self) -> [u8; VERSION_BYTES] {
+        short(&self.signed().version())
+    }
+
     pub fn signed(&self) -> &Signed {
         match self {
             Item::Peer(record) => &record.signed,
@@ -341,7 +346,7 @@ impl Register {
     pub fn bucket(&self, bucket: u8) -> Vec<(EntryKey, [u8; VERSION_BYTES])> {
         self.keys()
             .filter(|key| key.bucket() == bucket)
-            .filter_map(|key| Some((key, short(&self.get(key)?.signed().version()))))
+            .filter_map(|key| Some((key, self.get(key)?.version())))
             .collect()
     }
 }

@@ -73,6 +73,7 @@ impl Node {
             self.lose_calls(now),
             self.deliver(now),
             self.keep_touch(now),
+            self.take_waiting(now),
         ];
         if !self.life()?.deactivated && !self.leaving {
             self.mind_double(now);
@@ -96,6 +97,7 @@ impl Node {
             deadlines.push(life.liveness.next_deadline(now));
             deadlines.extend(life.gossip.next_deadline(now));
             deadlines.extend(life.double.as_ref().map(Double::deadline));
+            deadlines.extend(life.pace.next_deadline());
         }
         deadlines.into_iter().min().unwrap_or(now.mono_ms + IDLE_MS)
     }

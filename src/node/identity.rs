@@ -5,6 +5,7 @@ use crate::core::admission::Reservations;
 use crate::core::contact::Contact;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::{Liveness, Status};
+use crate::core::pace::Pace;
 use crate::core::register::{Change, EntryKey, Item, Register};
 use crate::core::schedule::Now;
 use crate::domain::peer::{MAX_INCARNATION, PeerFields};
@@ -113,6 +114,7 @@ impl Node {
             last_round_at: None,
             contact: Contact::default(),
             looked: None,
+            pace: Pace::default(),
         };
         let own = life.sign_record(self.start);
         life.register.apply(&Change::Put(Item::Peer(own)));
@@ -288,6 +290,7 @@ fn life_of(snapshot: Snapshot, key: SecretKey, now: Now) -> Life {
         last_round_at: None,
         contact: Contact::resumed(snapshot.identity.last_contact),
         looked: None,
+        pace: Pace::default(),
     };
     for row in snapshot.outbox {
         life.still_owe(row, now);

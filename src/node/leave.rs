@@ -4,6 +4,7 @@ use super::calls::Purpose;
 use super::{Life, Node};
 use crate::core::gossip::Gossip;
 use crate::core::liveness::{Liveness, Status};
+use crate::core::pace::Pace;
 use crate::core::register::{Change, Item};
 use crate::core::schedule::Now;
 use crate::domain::announcement::AnnouncementFields;
@@ -193,6 +194,7 @@ impl Life {
         self.deactivated = true;
         self.liveness = Liveness::default();
         self.gossip = Gossip::default();
+        self.pace = Pace::default();
         self.view.departed.insert(self.hash(), self.name.clone());
     }
 

@@ -84,30 +84,14 @@ impl Node {
         Ok(Taken { ended })
     }
 
-    fn stage(&mut self, mut signed: Signed, staged: &mut Staged, now: Now) {
-        let Some(life) = &self.life else { return };
-        let register = staged.work.as_ref().unwrap_or(&life.register);
-        signed.tags.truncate(MAX_TAGS);
-        let too_long = signed.payload.0.len() > MAX_RECORD;
-        // The license tag, a MAC, is checked before the signature.
-        if too_long || admission::heard(register, &signed, life.admitting(now)).is_err() {
-            self.counters.messages_refused += 1;
-            return;
-        }
-        if let Some(known) = unchanged(register, &signed, &life.issues) {
-            staged.ended.extend(known);
-            return;
-        }
-        signed.add_tags(&life.issues);
-        let item = Item::open(signed).ok().filter(|item| life.is_meant(item));
-        let Some(item) = item else {
-            self.counters.messages_refused += 1;
+    fn stage(&mut self, signed: Signed, staged: &mut Staged, now: Now) {
+        let Some(item) = self.open_claim(signed, staged, now) else {
             return;
         };
         if self.concerns_us(&item, staged) {
             return;
         }
-        let Some(life) = &self.life else { return };
+        let Some(life) = &mut self.life else { return };
         let register = staged.work.as_ref().unwrap_or(&life.register);
         if is_forgotten(register, &item, now) {
             return;
@@ -119,13 +103,40 @@ impl Node {
         if let Item::Announcement(a) = &item {
             staged.ended.push(a.fields.subject);
         }
-        if let Some(change) = register.consider(&item) {
-            staged
-                .work
-                .get_or_insert_with(|| life.register.clone())
-                .apply(&change);
-            staged.changes.push(change);
+        let item = life.pace.join(item);
+        let Some(change) = register.consider(&item) else {
+            return;
+        };
+        if !life.pace.may_change(register, &item, now.mono_ms) {
+            return life.pace.wait(item);
         }
+        staged
+            .work
+            .get_or_insert_with(|| life.register.clone())
+            .apply(&change);
+        staged.changes.push(change);
+    }
+
+    /// A claim whose signer is heard, whose signature is good, and that is of this cluster; none for
+    /// one that is stored as it is.
+    fn open_claim(&mut self, mut signed: Signed, staged: &mut Staged, now: Now) -> Option<Item> {
+        let life = self.life.as_ref()?;
+        let register = staged.work.as_ref().unwrap_or(&life.register);
+        signed.tags.truncate(MAX_TAGS);
+        let too_long = signed.payload.0.len() > MAX_RECORD;
+        // The license tag, a MAC, is checked before the signature.
+        if too_long || admission::heard(register, &signed, life.admitting(now)).is_err() {
+            self.counters.messages_refused += 1;
+            return None;
+        }
+        if let Some(known) = unchanged(register, &signed, &life.issues) {
+            staged.ended.extend(known);
+            return None;
+        }
+        signed.add_tags(&life.issues);
+        let item = Item::open(signed).ok().filter(|item| life.is_meant(item));
+        self.counters.messages_refused += u64::from(item.is_none());
+        item
     }
 
     /// Claims about this agent itself are not merged: it answers them.

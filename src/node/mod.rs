@@ -26,6 +26,7 @@ mod services;
 mod tests;
 mod touch;
 mod view;
+mod waiting;
 mod welcome;
 
 pub use calls::{Call, CallFault};
@@ -40,6 +41,7 @@ use crate::core::contact::Contact;
 use crate::core::door::Facts;
 use crate::core::gossip::Gossip;
 use crate::core::liveness::Liveness;
+use crate::core::pace::Pace;
 use crate::core::register::Register;
 use crate::core::schedule::{Now, TokenBucket};
 use crate::domain::{
@@ -115,6 +117,7 @@ struct Life {
     looks: TokenBucket,
     last_round_at: Option<Timestamp>,
     contact: Contact,
+    pace: Pace,
     /// When contact and deletions were looked at last.
     looked: Option<Now>,
 }

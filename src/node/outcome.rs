@@ -260,7 +260,9 @@ impl Node {
         let mut want = theirs.rows;
         for (key, version) in theirs.buckets.iter().flat_map(|b| life.register.bucket(*b)) {
             match want.get(&key) {
-                Some(their_version) if *their_version == version => drop(want.remove(&key)),
+                Some(theirs) if *theirs == version => drop(want.remove(&key)),
+                // Theirs is here, and waits.
+                Some(theirs) if life.pace.version(key) == Some(*theirs) => drop(want.remove(&key)),
                 _ => send.push(key),
             }
         }

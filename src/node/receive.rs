@@ -5,14 +5,12 @@ use super::entrance::{Admitted, Judged, Verdict};
 use super::merge::Reads;
 use crate::core::admission;
 use crate::core::door::Entered;
-use crate::core::register::{BUCKETS, EntryKey, KEY_BYTES, Register, VERSION_BYTES};
+use crate::core::register::{BUCKETS, EntryKey, KEY_BYTES, VERSION_BYTES};
 use crate::core::schedule::Now;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{Error, KeyHash, PeerId, Result, Signed, SignedKind};
-use crate::wire::peer::{
-    self, Answer, Answered, Body, Frame, Message, Refusal, Standing, Touch, VERSION,
-};
+use crate::wire::peer::{self, Answer, Answered, Body, Frame, Message, Refusal, Standing, VERSION};
 use std::net::IpAddr;
 
 /// The rows of one summary, in bytes before base64.
@@ -218,7 +216,7 @@ impl Node {
             Body::Goodbye { .. } => ack(Vec::new()),
             Body::Digest { buckets } => {
                 let turn = usize::from(message.nonce[0]);
-                summary(&life.register, life.contact.touch(now), &buckets.0, turn)
+                life.summary(&buckets.0, turn, now)
             }
             Body::Delta { want, .. } => {
                 let keys: Vec<EntryKey> = want
@@ -268,40 +266,41 @@ impl super::Life {
         let count = self.register.member_count() + reserved;
         room.is_ok() && count < usize::try_from(self.max_nodes()).unwrap_or(usize::MAX)
     }
+
+    /// The rows of the buckets that differ, beginning at a random one, so that a bucket that cannot be
+    /// brought into agreement does not stand before the others for ever.
+    fn summary(&self, theirs: &[u8], turn: usize, now: Now) -> Answered {
+        let ours = self.register.digest();
+        let differs = |b: &usize| {
+            let at = b * VERSION_BYTES..(b + 1) * VERSION_BYTES;
+            theirs.get(at.clone()) != ours.get(at)
+        };
+        let mut buckets = Vec::new();
+        let mut entries = Vec::new();
+        let mut more = false;
+        for bucket in (0..BUCKETS).map(|b| (b + turn) % BUCKETS).filter(differs) {
+            if entries.len() >= MAX_SUMMARY {
+                more = true;
+                break;
+            }
+            // There are 256 buckets.
+            let bucket = bucket as u8;
+            buckets.push(bucket);
+            for (key, version) in self.register.bucket(bucket) {
+                entries.extend(key.to_bytes());
+                // What waits here need not be sent again.
+                entries.extend(self.pace.version(key).unwrap_or(version));
+            }
+        }
+        Answered::Summary {
+            buckets: Bytes(buckets),
+            entries: Bytes(entries),
+            more,
+            touch: self.contact.touch(now),
+        }
+    }
 }
 
 fn ack(items: Vec<Signed>) -> Answered {
     Answered::Ack { items }
-}
-
-/// The rows of the buckets that differ, beginning at a random one, so that a bucket that cannot be
-/// brought into agreement does not stand before the others for ever.
-fn summary(register: &Register, touch: Touch, theirs: &[u8], turn: usize) -> Answered {
-    let ours = register.digest();
-    let differs = |b: &usize| {
-        let at = b * VERSION_BYTES..(b + 1) * VERSION_BYTES;
-        theirs.get(at.clone()) != ours.get(at)
-    };
-    let mut buckets = Vec::new();
-    let mut entries = Vec::new();
-    let mut more = false;
-    for bucket in (0..BUCKETS).map(|b| (b + turn) % BUCKETS).filter(differs) {
-        if entries.len() >= MAX_SUMMARY {
-            more = true;
-            break;
-        }
-        // There are 256 buckets.
-        let bucket = bucket as u8;
-        buckets.push(bucket);
-        for (key, version) in register.bucket(bucket) {
-            entries.extend(key.to_bytes());
-            entries.extend(version);
-        }
-    }
-    Answered::Summary {
-        buckets: Bytes(buckets),
-        entries: Bytes(entries),
-        more,
-        touch,
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Life, Node};
 use crate::core::admission::MAX_DELETIONS;
-use crate::core::register::Item;
+use crate::core::register::{EntryKey, Item};
 use crate::core::schedule::Now;
 use crate::domain::service::{ServiceFields, forgotten_at};
 use crate::domain::{Error, Name, PeerId, Result, ServiceId, ServiceRecord, Timestamp, Transport};
@@ -81,7 +81,9 @@ impl Node {
         transport: Option<Transport>,
         now: Now,
     ) -> Result<Service> {
-        let mut fields = self.writable(now)?.stored_service(id)?.fields.clone();
+        self.writable(now)?;
+        self.take_waiting_of(EntryKey::Service(id), now)?;
+        let mut fields = self.active()?.stored_service(id)?.fields.clone();
         fields.name = name.unwrap_or(fields.name);
         fields.transport = transport.unwrap_or(fields.transport);
         self.edit(fields.next(), now)
@@ -89,6 +91,8 @@ impl Node {
 
     /// Final, and free of the license's dates.
     pub fn delete_service(&mut self, id: ServiceId, now: Now) -> Result<()> {
+        self.active()?;
+        self.take_waiting_of(EntryKey::Service(id), now)?;
         let life = self.active()?;
         let mut fields = life.stored_service(id)?.fields.clone();
         // By a clock that is behind, a deletion would be forgotten before all have heard of it.

@@ -36,6 +36,7 @@ impl Node {
             return Ok(());
         }
         life.looked = Some(now);
+        life.pace.tidy(now.mono_ms);
         if was_set(before, now) {
             // By another clock other deletions are over: what was not taken may be taken now.
             life.gossip.try_all_again();

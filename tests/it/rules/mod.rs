@@ -12,6 +12,7 @@ mod handshake;
 mod identity;
 mod license;
 mod messages;
+mod pace;
 mod relay;
 mod signed;
 mod strangers;

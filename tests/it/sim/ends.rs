@@ -13,36 +13,41 @@ use arctic::wire::peer::{self, Frame};
 use serde_json::json;
 
 /// Somebody who was never in the cluster and has the license file.
-struct Outsider {
-    key: SecretKey,
-    id: PeerId,
-    record: Signed,
+pub struct Outsider {
+    pub key: SecretKey,
+    pub id: PeerId,
+    pub record: Signed,
 }
 
-fn outsider(world: &mut World) -> Outsider {
+pub fn outsider(world: &mut World) -> Outsider {
     let key = SecretKey::from_seed(&[99; 32]);
     let id = PeerId::derive(&key.public(), 1);
-    let fields = arctic::domain::peer::PeerFields {
-        v: 1,
-        id,
-        key: key.public(),
-        address: None,
-        name: arctic::domain::Name::none(),
-        incarnation: 1,
-        start: 1,
-        version: arctic::domain::Version::own(),
-    };
-    let record = PeerRecord::seal(fields, &key, &[issue(world)]);
-    world.oracle.licensed(&record);
-    let record = record.signed;
+    let record = record_of(world, &key, 1);
     Outsider { key, id, record }
 }
 
-fn issue(world: &World) -> IssueKey {
+/// What this key says of itself.
+pub fn record_of(world: &mut World, key: &SecretKey, incarnation: u64) -> Signed {
+    let fields = arctic::domain::peer::PeerFields {
+        v: 1,
+        id: PeerId::derive(&key.public(), 1),
+        key: key.public(),
+        address: None,
+        name: arctic::domain::Name::none(),
+        incarnation,
+        start: 1,
+        version: arctic::domain::Version::own(),
+    };
+    let record = PeerRecord::seal(fields, key, &[issue(world)]);
+    world.oracle.licensed(&record);
+    record.signed
+}
+
+pub fn issue(world: &World) -> IssueKey {
     IssueKey::of(&world.hosts[0].license)
 }
 
-fn license_id(world: &World) -> LicenseId {
+pub fn license_id(world: &World) -> LicenseId {
     world.hosts[0].license.terms.license_id
 }
 
@@ -64,12 +69,22 @@ fn revocation(world: &World, by: (&SecretKey, PeerId), of: usize) -> Signed {
 }
 
 fn deactivation(world: &World, of: (&SecretKey, PeerId), license_id: LicenseId) -> Signed {
+    end_at(world, of, license_id, 1)
+}
+
+/// The same, for what it says of the incarnation.
+pub fn end_at(
+    world: &World,
+    of: (&SecretKey, PeerId),
+    license_id: LicenseId,
+    incarnation: u64,
+) -> Signed {
     let fields = AnnouncementFields {
         v: 1,
         subject: of.1,
         subject_key: of.0.public(),
         license_id,
-        incarnation: 1,
+        incarnation,
     };
     Announcement::seal(fields, of.0, &[issue(world)]).signed
 }

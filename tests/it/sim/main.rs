@@ -8,6 +8,7 @@ mod ends;
 mod host;
 mod net;
 mod oracle;
+mod pace;
 mod plan;
 mod props;
 mod rng;

@@ -246,6 +246,19 @@ fn frame(
 
 /// What this key says to one host, well signed.
 pub fn said(world: &mut World, key: &SecretKey, victim: usize, items: Vec<Signed>) -> Frame {
+    // Inside of the window whatever the real one counts to: a stolen key costs it some messages, not all.
+    let number = world.rng.between(1, 900);
+    numbered(world, key, victim, items, number)
+}
+
+/// The same under this number.
+pub fn numbered(
+    world: &mut World,
+    key: &SecretKey,
+    victim: usize,
+    items: Vec<Signed>,
+    number: u64,
+) -> Frame {
     let known = world.hosts.iter().find(|h| h.key.public() == key.public());
     let from = known.map_or_else(
         || arctic::domain::PeerId::derive(&key.public(), 1),
@@ -261,8 +274,7 @@ pub fn said(world: &mut World, key: &SecretKey, victim: usize, items: Vec<Signed
         to: world.hosts[victim].id,
         nonce: world.rng.seed32(),
         start: start.unwrap_or_else(|| world.rng.next() >> 11),
-        // Inside of the window whatever the real one counts to: a stolen key costs it some messages, not all.
-        number: world.rng.between(1, 900),
+        number,
         hash: world.rng.seed32(),
         body: Body::Beat { items },
     };

@@ -21,7 +21,7 @@ fn pair(seed: u64) -> World {
 }
 
 /// An operator of this host asks for a service to another.
-fn create(world: &mut World, host: usize, target: usize) -> Result<Service> {
+pub fn create(world: &mut World, host: usize, target: usize) -> Result<Service> {
     let new = NewService {
         source: None,
         target: world.hosts[target].id,
@@ -106,7 +106,7 @@ fn settled(seed: u64, fresh: usize) -> (World, Service) {
     (world, service)
 }
 
-fn pass(world: &mut World, ms: u64) {
+pub fn pass(world: &mut World, ms: u64) {
     let end = world.now_ms + ms;
     until(world, end);
 }
