@@ -170,6 +170,7 @@ fn carry(client: &Client, letter: &Letter) -> Outcome {
     match client.call(&request) {
         Ok(answer) => Ok((answer.status, answer.body, this_end(letter))),
         Err(CallError::Refused) => Err((CallFault::Refused, String::new())),
+        Err(CallError::NotSent(why)) => Err((CallFault::NotSent, why)),
         Err(CallError::Timeout) => Err((CallFault::Unanswered, String::new())),
         Err(CallError::Unreachable(why)) => Err((CallFault::Unanswered, why)),
         Err(CallError::TooLarge) => Err((CallFault::Unanswered, "the answer is too large".into())),

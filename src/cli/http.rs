@@ -104,7 +104,9 @@ impl Http {
 fn explain(method: &str, url: &BaseUrl, error: &CallError) -> Fail {
     let url = url.text();
     match error {
-        CallError::Refused | CallError::Unreachable(_) => unreached(&url, &error.to_string()),
+        CallError::Refused | CallError::Unreachable(_) | CallError::NotSent(_) => {
+            unreached(&url, &error.to_string())
+        }
         // From here on something was sent, and may have been done.
         CallError::Timeout | CallError::Broken(_) if method != "GET" => unreached(
             &url,

@@ -30,7 +30,7 @@ pub struct Call {
 pub enum CallFault {
     Refused,
     Unanswered,
-    /// This agent had no courier for it: no evidence about anybody.
+    /// It never left this agent: no evidence about anybody.
     NotSent,
 }
 

@@ -72,8 +72,11 @@ pub enum CallError {
     Refused,
     /// Not in time.
     Timeout,
-    /// Not to be reached at all; why, in one line: no such name, no route, not an address.
+    /// On the way there nobody knows the host; why, in one line.
     Unreachable(String),
+    /// The call never left this host, which says nothing about the other; why, in one line: no such
+    /// name, no network, no descriptor, not an address.
+    NotSent(String),
     /// The answer is larger than was asked for.
     TooLarge,
     /// Something answered, but not with one whole HTTP answer; what happened, in one line.
@@ -85,7 +88,9 @@ impl std::fmt::Display for CallError {
         match self {
             CallError::Refused => f.write_str("connection refused"),
             CallError::Timeout => f.write_str("connection timeout"),
-            CallError::Unreachable(why) | CallError::Broken(why) => f.write_str(why),
+            CallError::Unreachable(why) | CallError::NotSent(why) | CallError::Broken(why) => {
+                f.write_str(why)
+            }
             CallError::TooLarge => f.write_str("the answer is too large"),
         }
     }
@@ -210,11 +215,11 @@ fn build(request: &Request) -> Result<http::Request<&[u8]>, CallError> {
         builder = builder.header(name, value);
     }
     let built = builder.body(request.body.as_deref().unwrap_or_default());
-    built.map_err(|error| CallError::Unreachable(format!("not a valid request: {error}")))
+    built.map_err(|error| CallError::NotSent(format!("not a valid request: {error}")))
 }
 
 fn check_base(base: &str) -> Result<(), CallError> {
-    let refuse = |why: &str| Err(CallError::Unreachable(format!("'{}' {why}", escaped(base))));
+    let refuse = |why: &str| Err(CallError::NotSent(format!("'{}' {why}", escaped(base))));
     let scheme = base.split_once("://").map(|(scheme, _)| scheme);
     let Some(host) = base.strip_prefix("http://") else {
         return match scheme {
@@ -251,12 +256,10 @@ impl From<ureq::Error> for Failure {
                 Failure::of(CallError::TooLarge)
             }
             ureq::Error::HostNotFound => {
-                Failure::of(CallError::Unreachable("the name has no address".into()))
+                Failure::of(CallError::NotSent("the name has no address".into()))
             }
             // Only the resolver makes these.
-            ureq::Error::Other(why) => {
-                Failure::of(CallError::Unreachable(escaped(&why.to_string())))
-            }
+            ureq::Error::Other(why) => Failure::of(CallError::NotSent(escaped(&why.to_string()))),
             other => Failure::of(CallError::Broken(escaped(&other.to_string()))),
         }
     }
@@ -275,11 +278,13 @@ impl From<std::io::Error> for Failure {
                     dead: true,
                 }
             }
-            HostUnreachable | NetworkUnreachable | NetworkDown => {
-                Failure::of(CallError::Unreachable("no route to host".into()))
+            // A router's word, or a neighbour that does not answer.
+            HostUnreachable => Failure::of(CallError::Unreachable("no route to host".into())),
+            NetworkUnreachable | NetworkDown => {
+                Failure::of(CallError::NotSent("no route to host".into()))
             }
-            // No descriptor, no local address, not permitted: the call never left this host.
-            _ => Failure::of(CallError::Unreachable(why)),
+            // No descriptor, no local address, not permitted.
+            _ => Failure::of(CallError::NotSent(why)),
         }
     }
 }

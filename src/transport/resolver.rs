@@ -11,6 +11,8 @@ use ureq::unversioned::transport::NextTimeout;
 
 /// An attempt at more would only take its time from the first ones.
 const MOST_ADDRESSES: usize = 4;
+/// Of so many, those with a route are looked for.
+const MOST_FOUND: usize = 16;
 
 /// Reads addresses in line, and asks the system for names.
 #[derive(Debug)]
@@ -30,10 +32,12 @@ impl Resolver for Inline {
             Some(address) => found.push(SocketAddr::new(address, port)),
             None => {
                 let asked = Instant::now();
-                lookup(host, port)?.for_each(|address| found.push(address));
-                // The system's lookup has a patience of its own.
+                let addresses = lookup(host, port)?;
+                addresses.into_iter().for_each(|a| found.push(a));
+                // The system's lookup has a patience of its own. What it takes is no silence of the host.
                 if asked.elapsed() > *timeout.after {
-                    return Err(ureq::Error::Timeout(timeout.reason));
+                    let why = format!("looking up the name '{host}' took too long");
+                    return Err(ureq::Error::Other(why.into()));
                 }
             }
         }
@@ -53,9 +57,9 @@ fn literal(host: &str) -> Option<IpAddr> {
     }
 }
 
-fn lookup(host: &str, port: u16) -> Result<impl Iterator<Item = SocketAddr>, ureq::Error> {
+fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, ureq::Error> {
     match (host, port).to_socket_addrs() {
-        Ok(addresses) => Ok(addresses.take(MOST_ADDRESSES)),
+        Ok(addresses) => Ok(routed(addresses.take(MOST_FOUND).collect())),
         Err(error) => {
             let text = error.to_string();
             let why = text.rsplit(": ").next().unwrap_or_default();
@@ -66,9 +70,30 @@ fn lookup(host: &str, port: u16) -> Result<impl Iterator<Item = SocketAddr>, ure
     }
 }
 
+/// Those to which this host has a route, if there are any: that it cannot send to the other ones must
+/// not be the last word on a host that does not answer.
+fn routed(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let near = |a: &SocketAddr| super::local::end_towards(*a).is_some();
+    let (mut best, others): (Vec<_>, Vec<_>) = addresses.into_iter().partition(near);
+    if best.is_empty() {
+        best = others;
+    }
+    best.truncate(MOST_ADDRESSES);
+    best
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_without_a_route_are_tried_only_where_there_are_no_others() {
+        // Nothing is sent to a broadcast address without asking for it.
+        let [none, near] = ["255.255.255.255:9", "127.0.0.1:9"].map(|a| a.parse().unwrap());
+        assert_eq!(routed(vec![none, near]), [near]);
+        assert_eq!(routed(vec![none]), [none]);
+        assert_eq!(routed(vec![near; 16]).len(), MOST_ADDRESSES);
+    }
 
     #[test]
     fn literals_are_no_names() {

@@ -90,7 +90,7 @@ fn names_and_ipv6_are_found() {
     let v6 = request(format!("[::1]:{port}"), "/");
     let failed = Caller::new().call(&v6).unwrap_err();
     assert!(
-        matches!(failed, CallError::Refused | CallError::Unreachable(_)),
+        matches!(failed, CallError::Refused | CallError::NotSent(_)),
         "{failed:?}"
     );
 }
@@ -114,11 +114,14 @@ fn what_cannot_be_reached() {
         ("http://[::1", ""),
         ("http://no-such-host.invalid:1", "does not resolve"),
         ("http://a\nb", ""),
+        // A broadcast: the system sends no connection there.
+        ("http://255.255.255.255:9", "no route"),
+        ("http://[fe80::1]:9", ""),
     ] {
         let mut wrong = request(free, "/");
         wrong.url_base = base.into();
         match client.call(&wrong) {
-            Err(CallError::Unreachable(line)) => {
+            Err(CallError::NotSent(line)) => {
                 assert!(line.contains(why) && !line.contains('\n'), "{base}: {line}")
             }
             other => panic!("{base}: {other:?}"),
@@ -126,10 +129,7 @@ fn what_cannot_be_reached() {
     }
     let mut wrong = request(free, "/");
     wrong.headers = vec![("X".into(), "a\r\nb".into())];
-    assert!(matches!(
-        client.call(&wrong),
-        Err(CallError::Unreachable(_))
-    ));
+    assert!(matches!(client.call(&wrong), Err(CallError::NotSent(_))));
 }
 
 #[test]

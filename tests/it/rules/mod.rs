@@ -8,6 +8,7 @@ mod deletions;
 mod doorstep;
 mod doubles;
 mod durability;
+mod evidence;
 mod handshake;
 mod identity;
 mod license;
