@@ -3,8 +3,13 @@
 //!
 //! The rule: two refused or four unanswered probes in a row make a member unreachable; one signed
 //! answer makes it alive. Silence never deletes a member.
+//!
+//! Whoever is likely to answer is dialled first, and the others never hold all couriers: an agent that
+//! starts among many dead members finds the living at once. An identity that never answered here is
+//! dialled less and less often: anybody with the license can make such identities up.
 
 use crate::domain::{KeyHash, Timestamp};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::schedule::Now;
@@ -15,6 +20,11 @@ pub const PROBE_TIMEOUT_MS: u64 = 1000;
 /// After a refused probe. Two refusals are thus further apart than a quick restart takes.
 const AFTER_REFUSED_MS: u64 = 1600;
 const AFTER_UNANSWERED_MS: u64 = 400;
+/// After a dial that never left this agent, and for each such one before it: so many times at most.
+const AFTER_UNSENT_MS: u64 = 400;
+const UNSENT_STEPS: u32 = 5;
+/// After so many of them in a row nobody can say any more that the member is alive.
+const UNSENT_DOUBT: u32 = 5;
 /// After a goodbye: the four refusals that follow take longer than the 5 s of a planned restart.
 const AFTER_GOODBYE_MS: u64 = 1000;
 /// A member that answers without knowing us is asked again this often: its license or ours may change.
@@ -24,6 +34,13 @@ const REDIAL_MS: u64 = 2000;
 /// Beyond this many, ten dials a second are shared.
 const FEW: u64 = 20;
 const SHARED_DIAL_MS: u64 = 100;
+/// An identity that never answered is dialled after `REDIAL_MS`, then after twice as long each time.
+const BACKOFF_MOST_MS: u64 = 3_600_000;
+/// A sign of life of such an identity makes one dial at once, but not more often than this.
+const HEARD_MS: u64 = 1000;
+/// Dials to members in doubt at once: 20 silent ones, each every 2 s for 1 s, take 10, and the others of
+/// the 16 couriers are for those that answer.
+const DOUBTFUL_AT_ONCE: usize = 12;
 /// Dials to new or missing members in one step: a restart does not send to everyone at once.
 const DIALS_A_STEP: usize = 10;
 const STEP_MS: u64 = 50;
@@ -75,14 +92,72 @@ impl Miss {
 #[derive(Debug, Clone)]
 struct Watch {
     status: Status,
+    /// None: it never answered here.
     last_seen: Option<Timestamp>,
+    /// It answered since this agent started.
+    proved: bool,
     /// The weight of the misses since the last answer.
     missed: u32,
+    /// Dials in a row that never left this agent.
+    unsent: u32,
     /// When to dial out of turn; none while the round-robin will do.
     due_ms: Option<u64>,
+    dialled_ms: Option<u64>,
     in_flight: bool,
     /// It said goodbye: until it answers again, a refusal proves no more than silence does.
     parted: bool,
+    /// How long the next failure keeps it from being dialled, while it never answered.
+    backoff_ms: u64,
+}
+
+impl Watch {
+    fn new(status: Status, last_seen: Option<Timestamp>, now: Now) -> Watch {
+        Watch {
+            status,
+            last_seen,
+            proved: false,
+            missed: 0,
+            unsent: 0,
+            due_ms: Some(now.mono_ms),
+            dialled_ms: None,
+            in_flight: false,
+            parted: false,
+            backoff_ms: REDIAL_MS,
+        }
+    }
+
+    /// Whether a dial may well end in silence.
+    fn doubtful(&self) -> bool {
+        !self.proved || self.missed > 0 || self.status != Status::Alive
+    }
+
+    fn due(&self, now: Now) -> bool {
+        !self.in_flight && self.due_ms.is_some_and(|at| at <= now.mono_ms)
+    }
+
+    /// The likelier an answer, the earlier.
+    fn order(&self) -> impl Ord + use<> {
+        let away = self.status == Status::Unreachable;
+        let never = self.last_seen.is_none();
+        (away, never, self.status, Reverse(self.last_seen))
+    }
+
+    fn dial_by(&mut self, at_ms: u64) {
+        self.due_ms = Some(self.due_ms.map_or(at_ms, |due| due.min(at_ms)));
+    }
+
+    /// When it was left alone for long enough.
+    fn rested_ms(&self, now: Now) -> u64 {
+        let rested = self.dialled_ms.map_or(0, |at| at + HEARD_MS);
+        rested.max(now.mono_ms)
+    }
+
+    /// The next wait of an identity that never answered.
+    fn back_off(&mut self) -> u64 {
+        let wait_ms = self.backoff_ms;
+        self.backoff_ms = (wait_ms * 2).min(BACKOFF_MOST_MS);
+        wait_ms
+    }
 }
 
 /// The observations of one agent: nothing here is ever taken from others.
@@ -97,14 +172,7 @@ pub struct Liveness {
 impl Liveness {
     /// Begins to watch a member; it is dialled at once.
     pub fn watch(&mut self, member: KeyHash, status: Status, seen: Option<Timestamp>, now: Now) {
-        let fresh = Watch {
-            status,
-            last_seen: seen,
-            missed: 0,
-            due_ms: Some(now.mono_ms),
-            in_flight: false,
-            parted: false,
-        };
+        let fresh = Watch::new(status, seen, now);
         self.watched.entry(member).or_insert(fresh);
     }
 
@@ -120,10 +188,29 @@ impl Liveness {
         self.watched.values().filter(|w| w.status == status).count() as u64
     }
 
+    /// Whether news is worth a letter: others get it by the exchange that follows their next answer.
+    pub fn hears(&self, member: KeyHash) -> bool {
+        let watch = self.watched.get(&member);
+        watch.is_some_and(|w| !w.doubtful())
+    }
+
     /// A member that is known to have changed is dialled out of turn.
     pub fn hurry(&mut self, member: KeyHash, now: Now) {
         if let Some(watch) = self.watched.get_mut(&member) {
-            watch.due_ms = Some(watch.due_ms.unwrap_or(now.mono_ms).min(now.mono_ms));
+            watch.dial_by(match watch.last_seen {
+                Some(_) => now.mono_ms,
+                None => watch.rested_ms(now),
+            });
+        }
+    }
+
+    /// A verified message of its own: no evidence of life, which is an answer to one of ours, but a
+    /// reason to look at once.
+    pub fn heard(&mut self, member: KeyHash, now: Now) {
+        if let Some(watch) = self.watched.get_mut(&member) {
+            if watch.status != Status::Alive {
+                watch.dial_by(watch.rested_ms(now));
+            }
         }
     }
 
@@ -134,23 +221,22 @@ impl Liveness {
         };
         let changed = watch.status != Status::Alive;
         *watch = Watch {
-            status: Status::Alive,
-            last_seen: Some(now.wall),
-            missed: 0,
+            proved: true,
             due_ms: None,
-            in_flight: false,
-            parted: false,
+            dialled_ms: watch.dialled_ms,
+            ..Watch::new(Status::Alive, Some(now.wall), now)
         };
         changed
     }
 
     /// A probe that failed. Returns whether the status changed.
     pub fn missed(&mut self, member: KeyHash, miss: Miss, now: Now) -> bool {
-        let away = self.count(Status::Unreachable);
+        let away = self.away();
         let Some(watch) = self.watched.get_mut(&member) else {
             return false;
         };
         watch.in_flight = false;
+        watch.unsent = 0;
         let weight = if watch.parted {
             Miss::Unanswered.weight()
         } else {
@@ -161,8 +247,18 @@ impl Liveness {
         if changed {
             watch.status = Status::Unreachable;
         }
-        watch.due_ms = Some(now.mono_ms + redial_after(watch.status, miss, away));
+        let wait_ms = match (watch.status, watch.last_seen) {
+            (Status::Unreachable, None) => watch.back_off(),
+            (status, _) => redial_after(status, miss, away),
+        };
+        watch.due_ms = Some(now.mono_ms + wait_ms);
         changed
+    }
+
+    /// Members that answered once and no longer do: they share the redials.
+    fn away(&self) -> u64 {
+        let away = |w: &&Watch| w.status == Status::Unreachable && w.last_seen.is_some();
+        self.watched.values().filter(away).count() as u64
     }
 
     /// A signed goodbye: the agent stops, perhaps to start again in a moment. Returns whether the
@@ -190,27 +286,35 @@ impl Liveness {
         watch.status = Status::Suspect;
         watch.missed = 0;
         watch.in_flight = false;
-        watch.due_ms = Some(now.mono_ms + AFTER_LICENSE_MS);
+        let wait_ms = match watch.last_seen {
+            // Nobody signed it: perhaps an address that others were told to dial.
+            None => watch.back_off(),
+            Some(_) => AFTER_LICENSE_MS,
+        };
+        watch.due_ms = Some(now.mono_ms + wait_ms);
         changed
     }
 
-    /// A probe that this agent could not even send: no verdict on anybody.
-    pub fn not_sent(&mut self, member: KeyHash, now: Now) {
-        if let Some(watch) = self.watched.get_mut(&member) {
-            watch.in_flight = false;
-            watch.due_ms = Some(now.mono_ms + AFTER_UNANSWERED_MS);
+    /// A probe that never left this agent: no verdict on anybody, but when that goes on nobody is known
+    /// to be alive either. Returns whether the status changed.
+    pub fn not_sent(&mut self, member: KeyHash, now: Now) -> bool {
+        let Some(watch) = self.watched.get_mut(&member) else {
+            return false;
+        };
+        watch.in_flight = false;
+        watch.unsent = watch.unsent.saturating_add(1);
+        let steps = watch.unsent.min(UNSENT_STEPS);
+        watch.due_ms = Some(now.mono_ms + AFTER_UNSENT_MS * u64::from(steps));
+        let changed = watch.unsent >= UNSENT_DOUBT && watch.status == Status::Alive;
+        if changed {
+            watch.status = Status::Suspect;
         }
+        changed
     }
 
     /// The members to dial now. `pick(n)` draws a number below n.
     pub fn due(&mut self, now: Now, pick: &mut dyn FnMut(usize) -> usize) -> Vec<KeyHash> {
-        let mut due: Vec<KeyHash> = self
-            .watched
-            .iter()
-            .filter(|(_, w)| !w.in_flight && w.due_ms.is_some_and(|at| at <= now.mono_ms))
-            .map(|(hash, _)| *hash)
-            .take(DIALS_A_STEP)
-            .collect();
+        let mut due = self.due_out_of_turn(now);
         if self.beat_at_ms <= now.mono_ms {
             self.beat_at_ms = now.mono_ms + BEAT_MS - 50 + pick(101) as u64;
             // Whoever is due out of turn is not in the round, so nobody is chosen twice.
@@ -220,9 +324,33 @@ impl Liveness {
             if let Some(watch) = self.watched.get_mut(member) {
                 watch.in_flight = true;
                 watch.due_ms = None;
+                watch.dialled_ms = Some(now.mono_ms);
             }
         }
         due
+    }
+
+    fn due_out_of_turn(&self, now: Now) -> Vec<KeyHash> {
+        let mut due: Vec<(&KeyHash, &Watch)> =
+            self.watched.iter().filter(|(_, w)| w.due(now)).collect();
+        due.sort_by_key(|(_, w)| w.order());
+        let mut room = self.room_for_doubtful();
+        due.retain(|(_, w)| {
+            let fits = !w.doubtful() || room > 0;
+            room -= usize::from(fits && w.doubtful());
+            fits
+        });
+        due.truncate(DIALS_A_STEP);
+        due.into_iter().map(|(hash, _)| *hash).collect()
+    }
+
+    /// How many more members in doubt may be dialled now.
+    fn room_for_doubtful(&self) -> usize {
+        let busy = self
+            .watched
+            .values()
+            .filter(|w| w.in_flight && w.doubtful());
+        DOUBTFUL_AT_ONCE.saturating_sub(busy.count())
     }
 
     /// One member of the round that is neither being dialled nor waiting for its own time.
@@ -242,10 +370,12 @@ impl Liveness {
 
     /// When `due` has something to say again.
     pub fn next_deadline(&self, now: Now) -> u64 {
+        // Without room the end of a dial comes first, and with it the next look at the deadline.
+        let room = self.room_for_doubtful() > 0;
         let out_of_turn = self
             .watched
             .values()
-            .filter(|w| !w.in_flight)
+            .filter(|w| !w.in_flight && (room || !w.doubtful()))
             .filter_map(|w| w.due_ms)
             .min()
             // What did not fit into this step follows in the next one.
@@ -262,128 +392,5 @@ fn redial_after(status: Status, miss: Miss, away: u64) -> u64 {
         (Status::Unreachable, Miss::Unanswered) => REDIAL_MS - PROBE_TIMEOUT_MS,
         (_, Miss::Refused) => AFTER_REFUSED_MS,
         (_, Miss::Unanswered) => AFTER_UNANSWERED_MS,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: KeyHash = KeyHash([1; 10]);
-
-    fn at(mono_ms: u64) -> Now {
-        Now {
-            mono_ms,
-            wall: Timestamp(1),
-        }
-    }
-
-    fn watching() -> Liveness {
-        let mut l = Liveness::default();
-        l.watch(A, Status::Alive, None, at(0));
-        l
-    }
-
-    #[test]
-    fn two_refusals_or_four_silences_and_one_answer() {
-        let mut l = watching();
-        assert!(!l.missed(A, Miss::Refused, at(0)));
-        assert!(l.missed(A, Miss::Refused, at(1600)));
-        assert_eq!(l.status(A).unwrap().0, Status::Unreachable);
-        assert!(l.answered(A, at(5000)) && !l.answered(A, at(5001)));
-        let verdicts: Vec<bool> = (0..5)
-            .map(|_| l.missed(A, Miss::Unanswered, at(0)))
-            .collect();
-        assert_eq!(verdicts, [false, false, false, true, false]);
-    }
-
-    #[test]
-    fn an_answer_between_starts_the_count_again() {
-        let mut l = watching();
-        for _ in 0..10 {
-            assert!(!l.missed(A, Miss::Refused, at(0)));
-            l.answered(A, at(0));
-        }
-    }
-
-    #[test]
-    fn whoever_refuses_our_license_is_suspect_and_asked_again() {
-        let mut l = watching();
-        let mut first = |_| 0;
-        let mut asked = 0;
-        for step in 0..120u64 {
-            let now = at(step * 100);
-            for member in l.due(now, &mut first) {
-                asked += 1;
-                assert_eq!(l.refused_license(member, now), asked == 1);
-                assert_eq!(l.status(A).unwrap().0, Status::Suspect);
-            }
-        }
-        assert!((4..=5).contains(&asked), "asked {asked} times in 12 s");
-        // Earlier silences do not add up with later ones across an answer of any kind.
-        for _ in 0..10 {
-            l.missed(A, Miss::Refused, at(20_000));
-            l.refused_license(A, at(20_000));
-        }
-        assert_eq!(l.status(A).unwrap().0, Status::Suspect);
-        l.missed(A, Miss::Refused, at(20_000));
-        assert!(l.missed(A, Miss::Refused, at(22_000)));
-        assert!(l.refused_license(A, at(24_000)) && l.answered(A, at(25_000)));
-    }
-
-    #[test]
-    fn a_planned_restart_of_five_seconds_is_no_verdict() {
-        let mut l = watching();
-        l.answered(A, at(0));
-        assert!(l.parted(A, at(0)));
-        assert_eq!(l.status(A).unwrap().0, Status::Suspect);
-        let mut first = |_| 0;
-        let mut verdict_ms = None;
-        for step in 0..100u64 {
-            let now = at(step * 100);
-            for member in l.due(now, &mut first) {
-                if l.missed(member, Miss::Refused, now) {
-                    verdict_ms = Some(now.mono_ms);
-                }
-            }
-        }
-        assert!(verdict_ms.is_some_and(|ms| ms > 5000), "{verdict_ms:?}");
-    }
-
-    #[test]
-    fn a_missing_member_is_dialled_every_two_seconds() {
-        let mut l = watching();
-        let mut first = |_| 0;
-        let mut dials = 0;
-        for step in 0..200u64 {
-            let now = at(step * 100);
-            for member in l.due(now, &mut first) {
-                dials += 1;
-                l.missed(member, Miss::Refused, now);
-            }
-        }
-        assert!((9..=12).contains(&dials), "{dials} dials in 20 s");
-    }
-
-    #[test]
-    fn one_member_a_beat_and_everyone_in_a_round() {
-        let mut l = Liveness::default();
-        let mut first = |_| 0;
-        for i in 0..5 {
-            l.watch(KeyHash([i; 10]), Status::Suspect, None, at(0));
-        }
-        for member in l.due(at(0), &mut first) {
-            l.answered(member, at(0));
-        }
-        let mut seen = Vec::new();
-        for beat in 1..=5u64 {
-            let due = l.due(at(beat * 1100), &mut first);
-            assert_eq!(due.len(), 1);
-            l.answered(due[0], at(beat * 1100));
-            seen.extend(due);
-        }
-        seen.sort();
-        seen.dedup();
-        assert_eq!(seen.len(), 5);
     }
 }

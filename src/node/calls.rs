@@ -75,13 +75,14 @@ impl Node {
             self.keep_touch(now),
             self.take_waiting(now),
         ];
+        let mut probed = Ok(());
         if !self.life()?.deactivated && !self.leaving {
             self.mind_double(now);
-            self.probe(now);
+            probed = self.probe(now);
             self.send_news(now);
             self.begin_exchanges(now);
         }
-        written.into_iter().collect()
+        written.into_iter().chain([probed]).collect()
     }
 
     /// When the next tick is due, on the monotonic clock.
@@ -116,27 +117,35 @@ impl Node {
         given_up.into_iter().collect()
     }
 
-    fn probe(&mut self, now: Now) {
+    fn probe(&mut self, now: Now) -> Result<()> {
         let mut draws: Vec<usize> = (0..2).map(|_| self.pick(1 << 30)).collect();
-        let Some(life) = &mut self.life else { return };
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
         let due = life
             .liveness
             .due(now, &mut |n| draws.pop().unwrap_or(0) % n.max(1));
         if !due.is_empty() {
             life.last_round_at = Some(now.wall);
         }
+        let mut written = Ok(());
         for member in due {
             let keys = self.news_for(member);
             let items = self.items(&keys);
             if !self.send(member, Body::Beat { items }, Purpose::Probe, now) {
-                self.unsent(member, now);
+                written = written.and(self.unsent(member, now));
             }
         }
+        written
     }
 
-    fn unsent(&mut self, member: KeyHash, now: Now) {
-        if let Some(life) = &mut self.life {
-            life.liveness.not_sent(member, now);
+    pub(super) fn unsent(&mut self, member: KeyHash, now: Now) -> Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match life.liveness.not_sent(member, now) {
+            true => self.write_status(member),
+            false => Ok(()),
         }
     }
 
@@ -176,6 +185,10 @@ impl Node {
     fn begin_exchanges(&mut self, now: Now) {
         while let Some(partner) = self.life.as_mut().and_then(|l| l.gossip.next_exchange(now)) {
             let Some(life) = &mut self.life else { return };
+            if !life.liveness.hears(partner) {
+                life.gossip.exchange_failed(partner);
+                continue;
+            }
             let buckets = Bytes(life.register.digest());
             self.counters.exchanges += 1;
             if !self.send(partner, Body::Digest { buckets }, Purpose::Digest, now) {
@@ -188,6 +201,7 @@ impl Node {
     pub fn goodbye(&mut self, now: Now) {
         let Some(life) = &self.life else { return };
         let mut partners = life.partners();
+        partners.sort_by_key(|member| !life.liveness.hears(*member));
         partners.truncate(crate::core::gossip::AUTHOR_FANOUT);
         if life.deactivated {
             return;

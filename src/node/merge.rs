@@ -227,18 +227,9 @@ impl Node {
             EntryKey::Ended(_) | EntryKey::Service(_) => None,
         };
         let mut targets = life.partners();
-        targets.retain(|t| Some(*t) != from && Some(*t) != subject);
-        if targets.len() > fanout {
-            // Where not everyone is told anyway, those who would not hear it are left out first.
-            let away = |t: &KeyHash| {
-                life.liveness
-                    .status(*t)
-                    .is_some_and(|(s, _)| s == Status::Unreachable)
-            };
-            targets.sort_by_key(away);
-            let near = targets.iter().filter(|t| !away(t)).count();
-            targets.truncate(near.max(fanout));
-        }
+        // Whoever does not answer has it from the exchange after its next answer; a letter to it would
+        // keep a courier waiting.
+        targets.retain(|t| Some(*t) != from && Some(*t) != subject && life.liveness.hears(*t));
         for _ in 0..fanout.min(targets.len()) {
             let target = targets.swap_remove(self.pick(targets.len()));
             if let Some(life) = &mut self.life {

@@ -77,10 +77,7 @@ impl Node {
         let miss = match fault {
             CallFault::Refused => Miss::Refused,
             CallFault::Unanswered => Miss::Unanswered,
-            CallFault::NotSent => {
-                life.liveness.not_sent(hash, now);
-                return Ok(());
-            }
+            CallFault::NotSent => return self.unsent(hash, now),
         };
         self.counters.probes_failed += 1;
         if life.liveness.missed(hash, miss, now) {
@@ -230,7 +227,7 @@ impl Node {
     }
 
     /// Only transitions are written: a quiet cluster leaves the disk alone.
-    fn write_status(&mut self, hash: KeyHash) -> Result<()> {
+    pub(super) fn write_status(&mut self, hash: KeyHash) -> Result<()> {
         let Some(life) = &self.life else {
             return Ok(());
         };

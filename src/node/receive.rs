@@ -173,6 +173,9 @@ impl Node {
                 (Standing::Deactivated, ended, ack(self.items(&[own])))
             }
             Sender::Member | Sender::TooLate => {
+                if let Some(life) = &mut self.life {
+                    life.liveness.heard(from, now);
+                }
                 let ended = self.take_body(&message.body, from, Reads::All, now)?;
                 if let Body::Goodbye { goodbye, .. } = &message.body {
                     self.note_goodbye(goodbye, now)?;

@@ -17,7 +17,7 @@ fn an_agent_without_descriptors_calls_nobody_unreachable() {
     let usual = getrlimit(Resource::Nofile);
     let none = Rlimit {
         current: Some(3),
-        ..usual.clone()
+        ..usual
     };
     prlimit(pid, Resource::Nofile, none).expect("one's own child can be limited");
     // Both die, and carol has time for two verdicts, one after the other.

@@ -4,6 +4,7 @@
 mod addresses;
 mod answers;
 mod caller;
+mod dials;
 mod door;
 mod doorstep;
 mod durability;
