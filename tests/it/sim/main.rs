@@ -11,6 +11,7 @@ mod oracle;
 mod pace;
 mod plan;
 mod props;
+mod renewal;
 mod rng;
 mod rogue;
 mod rules;
