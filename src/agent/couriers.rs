@@ -15,19 +15,22 @@ use std::time::Duration;
 
 /// Status, body, this end of the connection; or how it failed and, for people, why.
 pub type Outcome = std::result::Result<(u16, Vec<u8>, Option<IpAddr>), (CallFault, String)>;
-type Deliver = Box<dyn FnOnce(Outcome) + Send>;
+pub type Deliver = Box<dyn FnOnce(Outcome) + Send>;
 
 /// Letters that wait for a courier, at most.
 const QUEUE: usize = 64;
 /// An idle courier goes home after this.
 const IDLE: Duration = Duration::from_secs(5);
 
-struct Letter {
-    to: Address,
-    path: &'static str,
-    body: Vec<u8>,
-    timeout: Duration,
-    deliver: Deliver,
+/// One message to be posted.
+pub struct Letter {
+    pub to: Address,
+    pub path: &'static str,
+    pub body: Vec<u8>,
+    pub timeout_ms: u64,
+    /// A name may lead to this host or its link.
+    pub near: bool,
+    pub deliver: Deliver,
 }
 
 #[derive(Clone)]
@@ -73,21 +76,7 @@ impl Couriers {
     }
 
     /// Hands a letter over; false when every courier is out and the queue is full.
-    pub fn post(
-        &self,
-        to: &Address,
-        path: &'static str,
-        body: Vec<u8>,
-        timeout_ms: u64,
-        deliver: Deliver,
-    ) -> bool {
-        let letter = Letter {
-            to: to.clone(),
-            path,
-            body,
-            timeout: Duration::from_millis(timeout_ms),
-            deliver,
-        };
+    pub fn post(&self, letter: Letter) -> bool {
         let sent = !matches!(
             self.give.try_send(letter),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_))
@@ -154,6 +143,7 @@ fn this_end(letter: &Letter) -> Option<IpAddr> {
 }
 
 fn carry(client: &Client, letter: &Letter) -> Outcome {
+    let timeout = Duration::from_millis(letter.timeout_ms);
     let request = Request {
         method: "POST".into(),
         url_base: format!("http://{}", letter.to),
@@ -161,8 +151,9 @@ fn carry(client: &Client, letter: &Letter) -> Outcome {
         query: String::new(),
         headers: vec![("content-type".into(), "application/json".into())],
         body: Some(letter.body.clone()),
-        connect_timeout: letter.timeout.min(Duration::from_secs(2)),
-        timeout: letter.timeout,
+        connect_timeout: timeout.min(Duration::from_secs(2)),
+        timeout,
+        near: letter.near,
         max_answer: crate::wire::peer::MAX_MESSAGE,
         // A repeated message changes nothing: merging is idempotent, and nonces are compared.
         retry_idempotent: true,

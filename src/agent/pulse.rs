@@ -2,7 +2,7 @@
 //! courier brings back, and for work that others hand in; it never waits for anything else.
 
 use super::clock::Clock;
-use super::couriers::Couriers;
+use super::couriers::{Couriers, Letter};
 use super::slot::slot;
 use crate::core::schedule::Now;
 use crate::domain::{Error, Result};
@@ -66,14 +66,15 @@ impl Pulse {
                 // A full queue means that the pulse is far behind; the node gives the call up itself.
                 let _ = report_to.try_send((id, plain.map_err(|(fault, _)| fault)));
             };
-            let sent = self.couriers.post(
-                &call.to,
-                MESSAGE_PATH,
-                call.body,
-                call.timeout_ms,
-                Box::new(deliver),
-            );
-            if !sent {
+            let letter = Letter {
+                to: call.to,
+                path: MESSAGE_PATH,
+                body: call.body,
+                timeout_ms: call.timeout_ms,
+                near: call.near,
+                deliver: Box::new(deliver),
+            };
+            if !self.couriers.post(letter) {
                 complaint.note(
                     self.node
                         .completed(id, Err(CallFault::NotSent), self.clock.now()),

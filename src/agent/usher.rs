@@ -2,7 +2,7 @@
 //! its calls, and call-backs have couriers of their own, so that no handshake waits for another.
 
 use super::clock::Clock;
-use super::couriers::{Couriers, Outcome};
+use super::couriers::{Couriers, Letter, Outcome};
 use super::pulse::{Job, ask};
 use super::slot::{Reply, slot};
 use crate::core::schedule::Now;
@@ -111,6 +111,7 @@ impl Usher {
                 body,
                 timeout_ms,
                 call_back,
+                near,
             } => {
                 let couriers = if call_back {
                     &self.call_backs
@@ -122,7 +123,15 @@ impl Usher {
                     // If the door is full the machine is dropped after its time.
                     let _ = door.try_send(Knock::Completed { machine, outcome });
                 };
-                if !couriers.post(&to, HANDSHAKE_PATH, body, timeout_ms, Box::new(deliver)) {
+                let letter = Letter {
+                    to,
+                    path: HANDSHAKE_PATH,
+                    body,
+                    timeout_ms,
+                    near,
+                    deliver: Box::new(deliver),
+                };
+                if !couriers.post(letter) {
                     let outcome = Err((CallFault::NotSent, String::new()));
                     let _ = self.door_in.try_send(Knock::Completed { machine, outcome });
                 }

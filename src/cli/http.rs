@@ -95,6 +95,7 @@ impl Http {
             connect_timeout: CONNECT.min(ask.timeout),
             timeout: ask.timeout,
             max_answer: MAX_ANSWER,
+            near: true,
             retry_idempotent: matches!(ask.method, "GET" | "PUT"),
         });
         outcome.map_err(|error| explain(ask.method, ask.url, &error))

@@ -303,8 +303,12 @@ impl Liveness {
         };
         watch.in_flight = false;
         watch.unsent = watch.unsent.saturating_add(1);
-        let steps = watch.unsent.min(UNSENT_STEPS);
-        watch.due_ms = Some(now.mono_ms + AFTER_UNSENT_MS * u64::from(steps));
+        let wait_ms = match watch.last_seen {
+            // Perhaps a name that somebody made up, and that never resolves.
+            None => watch.back_off(),
+            Some(_) => AFTER_UNSENT_MS * u64::from(watch.unsent.min(UNSENT_STEPS)),
+        };
+        watch.due_ms = Some(now.mono_ms + wait_ms);
         let changed = watch.unsent >= UNSENT_DOUBT && watch.status == Status::Alive;
         if changed {
             watch.status = Status::Suspect;

@@ -11,8 +11,6 @@ pub mod door;
 pub mod gossip;
 pub mod handshake;
 pub mod liveness;
-#[cfg(test)]
-mod liveness_tests;
 pub mod pace;
 pub mod register;
 pub mod schedule;

@@ -62,6 +62,23 @@ impl Own<'_> {
     }
 }
 
+/// Whether everybody lives on this host, by this agent's own address: then loopback is an address like
+/// any other.
+pub fn is_near(own: Option<&Address>) -> bool {
+    own.is_some_and(Address::is_loopback)
+}
+
+/// The same with whoever came over this connection, also before there is an own address.
+pub fn is_near_to(own: Option<&Address>, ends: Ends) -> bool {
+    ends.remote.is_loopback() && own.is_none_or(Address::is_loopback)
+}
+
+/// Whether an address that somebody told is dialled: from another host what is local there would lead to
+/// a service of this host or of its link that speaks to nobody else.
+pub fn may_dial(near: bool, told: &Address) -> bool {
+    near || !told.is_local()
+}
+
 /// Nobody on another host could use it any more.
 fn hides(own: &Address, new: &Address) -> bool {
     new.is_loopback() && !own.is_loopback()
@@ -236,5 +253,27 @@ mod tests {
                 "{own:?} met {met}: {local}"
             );
         }
+    }
+
+    #[test]
+    fn whom_loopback_means() {
+        let ends = |remote: &str| Ends {
+            remote: ip(remote),
+            local: ip("10.0.0.1"),
+        };
+        for (own, near, near_to_near) in [
+            ("", false, true),
+            ("127.0.0.1:8080", true, true),
+            ("10.0.0.1:8080", false, false),
+        ] {
+            let address = (!own.is_empty()).then(|| at(own));
+            let own = address.as_ref();
+            assert_eq!(is_near(own), near);
+            assert_eq!(is_near_to(own, ends("127.0.0.1")), near_to_near);
+            assert!(!is_near_to(own, ends("10.0.0.2")));
+        }
+        let [here, there] = ["127.0.0.1:1", "10.0.0.2:1"].map(at);
+        let may = [may_dial(true, &here), may_dial(false, &there)];
+        assert_eq!((may, may_dial(false, &here)), ([true, true], false));
     }
 }

@@ -51,11 +51,38 @@ impl Address {
         self.port
     }
 
+    /// Whether every host means itself by it, or its own link: told to another host it leads astray.
+    pub fn is_local(&self) -> bool {
+        match &self.host {
+            Host::Ip(ip) => is_local(*ip),
+            Host::Dns(_) => self.is_loopback(),
+        }
+    }
+
     /// Whether the host is this machine itself, as seen from itself.
     pub fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Ip(ip) => ip.is_loopback(),
             Host::Dns(name) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+}
+
+/// Loopback, link-local, multicast, broadcast or unspecified.
+pub fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_broadcast()
+                || ip.is_unspecified()
+        }
+        IpAddr::V6(ip) => {
+            ip.is_loopback()
+                || ip.is_unicast_link_local()
+                || ip.is_multicast()
+                || ip.is_unspecified()
         }
     }
 }
@@ -151,6 +178,31 @@ impl<'de> Deserialize<'de> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_leads_back_to_the_reader() {
+        for (text, local) in [
+            ("127.0.0.1:1", true),
+            ("127.255.0.1:1", true),
+            ("localhost:1", true),
+            ("a.localhost:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("169.254.169.254:1", true),
+            ("[fe80::1]:1", true),
+            ("255.255.255.255:1", true),
+            ("10.0.0.1:1", false),
+            ("128.0.0.1:1", false),
+            ("[fd00::1]:1", false),
+            ("[::2]:1", false),
+            ("localhost.example:1", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().is_local(), local, "{text}");
+        }
+        for ip in ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "::ffff:0.0.0.0"] {
+            assert!(is_local(ip.parse().unwrap()), "{ip}");
+        }
+    }
 
     #[test]
     fn forms() {

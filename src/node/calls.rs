@@ -2,9 +2,10 @@
 
 use super::double::Double;
 use super::{Life, Node};
-use crate::core::liveness::PROBE_TIMEOUT_MS;
+use crate::core::liveness::{Miss, PROBE_TIMEOUT_MS};
 use crate::core::register::EntryKey;
 use crate::core::schedule::Now;
+use crate::core::settle;
 use crate::domain::goodbye::GoodbyeFields;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
@@ -23,6 +24,8 @@ pub struct Call {
     pub to: Address,
     pub body: Vec<u8>,
     pub timeout_ms: u64,
+    /// A name may lead to this host or its link: everybody lives on it.
+    pub near: bool,
 }
 
 /// How a call failed below the protocol.
@@ -130,6 +133,11 @@ impl Node {
         }
         let mut written = Ok(());
         for member in due {
+            if self.life()?.leads_astray(member) {
+                // Nobody ever reaches it from here: no better than silence.
+                written = written.and(self.note_missed(member, Miss::Unanswered, now));
+                continue;
+            }
             let keys = self.news_for(member);
             let items = self.items(&keys);
             if !self.send(member, Body::Beat { items }, Purpose::Probe, now) {
@@ -246,11 +254,11 @@ impl Node {
         if !life.gossip.may_send(now) {
             return false;
         }
-        self.post(id, key, address, body, purpose, now);
-        true
+        self.post(id, key, address, body, purpose, now)
     }
 
-    /// Sends to an identity at an address, whether the register has it or not.
+    /// Sends to an identity at an address, whether the register has it or not. False where that address
+    /// is not dialled.
     pub(super) fn post(
         &mut self,
         to: PeerId,
@@ -259,10 +267,16 @@ impl Node {
         body: Body,
         purpose: Purpose,
         now: Now,
-    ) {
+    ) -> bool {
         let nonce = self.random::<32>();
         let (start, id) = (self.start, self.next_call);
-        let Some(life) = &mut self.life else { return };
+        let Some(life) = &mut self.life else {
+            return false;
+        };
+        let near = life.is_near();
+        if !settle::may_dial(near, &address) {
+            return false;
+        }
         let message = Message {
             v: VERSION,
             from: life.id,
@@ -301,11 +315,24 @@ impl Node {
             to: address,
             body,
             timeout_ms,
+            near,
         });
+        true
     }
 }
 
 impl Life {
+    fn is_near(&self) -> bool {
+        settle::is_near(self.address.as_ref())
+    }
+
+    /// Whether a member's address is one that is not dialled.
+    fn leads_astray(&self, member: KeyHash) -> bool {
+        let record = self.register.member(member);
+        let address = record.and_then(|r| r.fields.address.as_ref());
+        address.is_some_and(|a| !settle::may_dial(self.is_near(), a))
+    }
+
     /// Our own record for a member that may not have it, or what ended us: a member that never knew us
     /// can check and acknowledge that, too, and one that holds another issue of the license reads
     /// nothing else.

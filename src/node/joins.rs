@@ -44,6 +44,8 @@ pub enum JoinOut {
         body: Vec<u8>,
         timeout_ms: u64,
         call_back: bool,
+        /// A name may lead to this host or its link.
+        near: bool,
     },
     /// The operator's `peers add` is over: whether the peer is new, and the peer.
     Joined {
@@ -75,6 +77,8 @@ enum Machine {
     Calling {
         slot: u64,
         ends: Ends,
+        /// The initiator lives on this host, and so does this agent alone.
+        near: bool,
         proof: Box<InitiatorProof>,
         call: CallBack,
     },
@@ -197,6 +201,7 @@ impl Joins {
                 ends,
                 proof,
                 call,
+                ..
             } => {
                 let answer = called(ends, proof, call, outcome, port);
                 self.respond(slot, answer.unwrap_or_else(refused));
@@ -261,8 +266,8 @@ impl Joins {
             return Err(Refused::Overloaded);
         }
         let checked = proof.clone();
-        let address = port
-            .with(move |node, now| node.check_proof(&checked, now))
+        let (address, near) = port
+            .with(move |node, now| node.check_proof(&checked, ends, now))
             .map_err(|_| Refused::Overloaded)??;
         let mut nonce = [0u8; 32];
         (self.entropy)(&mut nonce);
@@ -274,6 +279,7 @@ impl Joins {
         let machine = Machine::Calling {
             slot,
             ends,
+            near,
             proof,
             call,
         };
@@ -337,7 +343,11 @@ impl Joins {
     fn call(&mut self, machine: Machine, to: Address, body: Vec<u8>, timeout_ms: u64, now: Now) {
         let id = self.next;
         self.next += 1;
-        let call_back = matches!(machine, Machine::Calling { .. });
+        let (call_back, near) = match &machine {
+            Machine::Calling { near, .. } => (true, *near),
+            // The operator says where.
+            Machine::Greeting { .. } | Machine::Proving { .. } => (false, true),
+        };
         self.machines.insert(id, (machine, now.mono_ms + LOST_MS));
         self.out.push(JoinOut::Call {
             machine: id,
@@ -345,6 +355,7 @@ impl Joins {
             body,
             timeout_ms,
             call_back,
+            near,
         });
     }
 

@@ -91,7 +91,8 @@ impl Node {
             .collect();
         for row in self.due_deliveries(now) {
             let items = vec![announcement.signed.clone()];
-            self.post(
+            let hash = row.peer_id.hash();
+            let sent = self.post(
                 row.peer_id,
                 row.key,
                 row.address,
@@ -99,6 +100,9 @@ impl Node {
                 Purpose::Deliver,
                 now,
             );
+            if let (false, Some(life)) = (sent, &mut self.life) {
+                life.delivery_failed(hash, now);
+            }
         }
         given_up.into_iter().collect()
     }

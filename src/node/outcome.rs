@@ -80,10 +80,17 @@ impl Node {
             CallFault::NotSent => return self.unsent(hash, now),
         };
         self.counters.probes_failed += 1;
-        if life.liveness.missed(hash, miss, now) {
-            self.write_status(hash)?;
+        self.note_missed(hash, miss, now)
+    }
+
+    pub(super) fn note_missed(&mut self, hash: KeyHash, miss: Miss, now: Now) -> Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match life.liveness.missed(hash, miss, now) {
+            true => self.write_status(hash),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// It is there, and holds no issue of the license that this agent holds: no silence, and no evidence

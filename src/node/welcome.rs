@@ -4,7 +4,7 @@ use super::join::exceeds;
 use super::merge::Reads;
 use super::{Life, Node};
 use crate::core::schedule::Now;
-use crate::core::settle::Ends;
+use crate::core::settle::{self, Ends};
 use crate::core::{admission, handshake};
 use crate::domain::keys::Context;
 use crate::domain::{Address, Error, KeyHash, PeerRecord, Result};
@@ -14,20 +14,29 @@ type Welcomed = std::result::Result<Welcome, Refused>;
 
 impl Node {
     /// The responder checks the initiator's proof and reserves its place. Gives the address to call
-    /// back.
+    /// back, and whether a name there may lead to this host.
     pub fn check_proof(
         &mut self,
         proof: &InitiatorProof,
+        ends: Ends,
         now: Now,
-    ) -> std::result::Result<Address, Refused> {
+    ) -> std::result::Result<(Address, bool), Refused> {
         let record = self.proved(proof, now)?;
         let hash = record.fields.id.hash();
         self.may_enter(hash, proof, now)?;
         // Whoever cannot be called back takes no place.
         let address = record.fields.address.ok_or(Refused::BadProof)?;
         let life = self.life.as_mut().ok_or(Refused::NotBootstrapped)?;
+        let near = settle::is_near_to(life.address.as_ref(), ends);
+        if !settle::may_dial(near, &address) {
+            return Err(Refused::CallBack {
+                why: format!(
+                    "{address} means another host there; start this agent with --advertise HOST:PORT"
+                ),
+            });
+        }
         life.reserved.take(hash, now);
-        Ok(address)
+        Ok((address, near))
     }
 
     /// The license's MAC first, then the signatures.

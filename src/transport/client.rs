@@ -44,6 +44,9 @@ pub struct Request {
     pub timeout: Duration,
     /// The largest body, in bytes, that is taken.
     pub max_answer: usize,
+    /// Addresses of this host and of its link will do. Without it a name that leads only there is not
+    /// called, nor is such an address.
+    pub near: bool,
     /// The request may be sent again when a kept connection turns out to be dead.
     pub retry_idempotent: bool,
 }
@@ -149,6 +152,7 @@ impl Client {
     /// not be able to end the thread that asked.
     fn attempt(&self, request: &Request, until: Instant) -> Result<Answer, Failure> {
         DIALLED.set(false);
+        NEAR.set(request.near);
         let left = until.saturating_duration_since(Instant::now());
         let configured = self
             .agent
@@ -293,6 +297,14 @@ thread_local! {
     /// Whether the attempt of this thread made a connection, rather than use a kept one. ureq
     /// connects on the calling thread and does not tell.
     static DIALLED: Cell<bool> = const { Cell::new(false) };
+    /// What the attempt of this thread says of addresses nearby: ureq resolves on the calling thread and
+    /// hands nothing of ours on.
+    static NEAR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the attempt of this thread may lead to this host or its link.
+pub(super) fn near() -> bool {
+    NEAR.get()
 }
 
 fn dialled() -> bool {

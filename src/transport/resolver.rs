@@ -1,6 +1,7 @@
 //! Host to addresses on the calling thread. ureq's own resolver starts a thread for each request that
 //! has a timeout, also for plain addresses.
 
+use crate::domain::address::is_local;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Instant;
 
@@ -27,23 +28,15 @@ impl Resolver for Inline {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(80);
-        let mut found = self.empty();
-        match literal(host) {
-            Some(address) => found.push(SocketAddr::new(address, port)),
-            None => {
-                let asked = Instant::now();
-                let addresses = lookup(host, port)?;
-                addresses.into_iter().for_each(|a| found.push(a));
-                // The system's lookup has a patience of its own. What it takes is no silence of the host.
-                if asked.elapsed() > *timeout.after {
-                    let why = format!("looking up the name '{host}' took too long");
-                    return Err(ureq::Error::Other(why.into()));
-                }
-            }
-        }
-        match found.is_empty() {
+        let found = match literal(host) {
+            Some(address) => vec![SocketAddr::new(address, port)],
+            None => lookup_in_time(host, port, &timeout)?,
+        };
+        let mut resolved = self.empty();
+        routed(elsewhere(host, found)?).for_each(|address| resolved.push(address));
+        match resolved.is_empty() {
             true => Err(ureq::Error::HostNotFound),
-            false => Ok(found),
+            false => Ok(resolved),
         }
     }
 }
@@ -57,29 +50,56 @@ fn literal(host: &str) -> Option<IpAddr> {
     }
 }
 
+/// The system's lookup has a patience of its own. What it takes is no silence of the host.
+fn lookup_in_time(
+    host: &str,
+    port: u16,
+    timeout: &NextTimeout,
+) -> Result<Vec<SocketAddr>, ureq::Error> {
+    let asked = Instant::now();
+    let found = lookup(host, port)?;
+    match asked.elapsed() > *timeout.after {
+        true => fail(format!("looking up the name '{host}' took too long")),
+        false => Ok(found),
+    }
+}
+
 fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, ureq::Error> {
     match (host, port).to_socket_addrs() {
-        Ok(addresses) => Ok(routed(addresses.take(MOST_FOUND).collect())),
+        Ok(addresses) => Ok(addresses.take(MOST_FOUND).collect()),
         Err(error) => {
             let text = error.to_string();
             let why = text.rsplit(": ").next().unwrap_or_default();
-            Err(ureq::Error::Other(
-                format!("the name '{host}' does not resolve: {why}").into(),
-            ))
+            fail(format!("the name '{host}' does not resolve: {why}"))
         }
+    }
+}
+
+/// Those that do not lead back here, unless the call may.
+fn elsewhere(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ureq::Error> {
+    let may = |a: &SocketAddr| super::client::near() || !is_local(a.ip());
+    match found.is_empty() || found.iter().any(may) {
+        true => Ok(found.into_iter().filter(may).collect()),
+        false => fail(format!("'{host}' leads to this host or its link")),
     }
 }
 
 /// Those to which this host has a route, if there are any: that it cannot send to the other ones must
 /// not be the last word on a host that does not answer.
-fn routed(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let near = |a: &SocketAddr| super::local::end_towards(*a).is_some();
-    let (mut best, others): (Vec<_>, Vec<_>) = addresses.into_iter().partition(near);
+fn routed(addresses: Vec<SocketAddr>) -> impl Iterator<Item = SocketAddr> {
+    let reached = |a: &SocketAddr| super::local::end_towards(*a).is_some();
+    let alone = addresses.len() == 1;
+    let (mut best, others): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|a| alone || reached(a));
     if best.is_empty() {
         best = others;
     }
-    best.truncate(MOST_ADDRESSES);
-    best
+    best.into_iter().take(MOST_ADDRESSES)
+}
+
+/// Why there is no address; the client says it on.
+fn fail<T>(why: String) -> Result<T, ureq::Error> {
+    Err(ureq::Error::Other(why.into()))
 }
 
 #[cfg(test)]
@@ -90,8 +110,10 @@ mod tests {
     fn addresses_without_a_route_are_tried_only_where_there_are_no_others() {
         // Nothing is sent to a broadcast address without asking for it.
         let [none, near] = ["255.255.255.255:9", "127.0.0.1:9"].map(|a| a.parse().unwrap());
+        let routed = |all| routed(all).collect::<Vec<SocketAddr>>();
         assert_eq!(routed(vec![none, near]), [near]);
         assert_eq!(routed(vec![none]), [none]);
+        assert_eq!(routed(vec![none, none]), [none, none]);
         assert_eq!(routed(vec![near; 16]).len(), MOST_ADDRESSES);
     }
 

@@ -2,6 +2,7 @@
 
 mod gossip;
 mod handshake;
+mod liveness;
 mod schedule;
 
 use super::schedule::Now;

@@ -15,6 +15,7 @@ fn request(address: impl std::fmt::Display, path: &str) -> Request {
         connect_timeout: Duration::from_secs(1),
         timeout: Duration::from_secs(2),
         max_answer: 1_000_000,
+        near: true,
         retry_idempotent: true,
     }
 }
@@ -93,6 +94,20 @@ fn names_and_ipv6_are_found() {
         matches!(failed, CallError::Refused | CallError::NotSent(_)),
         "{failed:?}"
     );
+}
+
+#[test]
+fn a_call_that_must_not_come_back_here_does_not() {
+    let house = house(short());
+    let port = house.address.port();
+    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"] {
+        let mut call = request(format!("{host}:{port}"), "/");
+        call.near = false;
+        match Caller::new().call(&call) {
+            Err(CallError::NotSent(why)) => assert!(why.contains("leads to this host"), "{why}"),
+            other => panic!("{host}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Belongs here: what must hold whatever is redrawn inside; real processes, the bytes on the wire, the
 //! node's public inputs and outputs. Does not belong here: how the inside does it.
 
+mod addresses;
 mod api;
 mod deletions;
 mod doorstep;

@@ -30,6 +30,7 @@ impl Asking {
                 to: world.hosts[BOB].address(),
                 body: Vec::new(),
                 timeout_ms: 0,
+                near: false,
             },
             message: Message {
                 v: 0,

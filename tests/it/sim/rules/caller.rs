@@ -20,6 +20,8 @@ pub const AT_MS: u64 = 1000;
 
 pub struct Caller {
     pub key: SecretKey,
+    /// Where it says that it is.
+    pub address: &'static str,
     /// By its own issue of the license.
     pub max_nodes: u32,
     issue: IssueKey,
@@ -36,6 +38,7 @@ impl Caller {
     pub fn new(seed: u8, issue: &IssueKey) -> Caller {
         Caller {
             key: SecretKey::from_seed(&[seed; 32]),
+            address: "10.7.7.7:8080",
             max_nodes: 10,
             issue: issue.clone(),
         }
@@ -102,7 +105,7 @@ impl Caller {
             v: VERSION,
             id: PeerId::derive(&self.key.public(), 1),
             key: self.key.public(),
-            address: Some(Address::parse("10.7.7.7:8080").unwrap()),
+            address: Some(Address::parse(self.address).unwrap()),
             name: Name::none(),
             incarnation: 1,
             start: 1,

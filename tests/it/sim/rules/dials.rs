@@ -1,16 +1,20 @@
 //! Whom an agent dials, in which order, and how many at once: those that do not answer never stand
 //! before those that do.
 
+use super::caller::{AT_MS, Caller};
+use crate::plan::Step;
 use crate::story::{cluster, until};
 use crate::world::World;
+use arctic::core::settle::Ends;
 use arctic::domain::keys::Context;
 use arctic::domain::peer::PeerFields;
 use arctic::domain::{
     Address, IssueKey, KeyHash, Name, PeerId, PeerRecord, SecretKey, Signed, Transport, Version,
 };
 use arctic::node::{CallFault, Inbound, NewService};
-use arctic::wire::peer::{self, Body, Frame, Message, VERSION};
+use arctic::wire::peer::{self, Body, Frame, Message, Refused, VERSION};
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 const ALICE: usize = 0;
 /// The agent has 16 couriers for its calls; four of them are for whoever answers.
@@ -292,4 +296,110 @@ fn what_fails_on_this_agent_convicts_nobody() {
     alice.living.insert(1);
     alice.pass(3000);
     assert_eq!(alice.status(bob), "alive");
+}
+
+/// What means another host to each of its readers.
+const LOCAL: [&str; 6] = [
+    "127.0.0.1:22",
+    "127.8.8.8:8080",
+    "localhost:8080",
+    "[::1]:8080",
+    "169.254.169.254:80",
+    "[fe80::1]:8080",
+];
+
+#[test]
+fn no_learnt_address_leads_back_to_this_host_or_its_link() {
+    for address in LOCAL {
+        let mut alice = Alice::with(cluster(43, 2, 0), &[1]);
+        let sybil = Sybil::new(&alice.world, address);
+        sybil.says(&mut alice, 1);
+        alice.pass(30_000);
+        assert!(alice.to(&sybil.at).is_empty(), "{address}");
+        assert_eq!(alice.status(sybil.id), "unreachable", "{address}");
+        // Her end is not told there either.
+        let now = alice.world.hosts[ALICE].now(alice.at_ms);
+        assert_eq!(alice.node().remove_self(false, now).unwrap(), 2);
+        alice.pass(30_000);
+        assert!(alice.to(&sybil.at).is_empty(), "{address}");
+        assert_eq!(alice.node().pending_acknowledgements(), 1);
+    }
+}
+
+#[test]
+fn a_name_is_marked_that_must_not_lead_there() {
+    let mut alice = Alice::with(cluster(44, 2, 0), &[]);
+    alice.pass(3000);
+    let now = alice.world.hosts[ALICE].now(alice.at_ms);
+    let id = alice.world.hosts[1].id;
+    alice.node().delete_peer(id, now).unwrap();
+    let sybil = Sybil::new(&alice.world, "sybil.example:80");
+    sybil.says(&mut alice, 1);
+    alice.node().tick(now).unwrap();
+    let call = alice.node().take_calls().remove(0);
+    assert!(call.to == sybil.at && !call.near);
+}
+
+/// An agent that was not told its address, met from there.
+fn met_at(dialled: &str, ends: Ends) -> (World, usize) {
+    let mut world = World::new(45, 8, 0, 10);
+    for host in 0..8 {
+        world.at(0, Step::Bootstrap(host));
+    }
+    until(&mut world, AT_MS);
+    let unspecified = |host: &crate::host::Host| {
+        let peers = host.node.as_ref().unwrap().peers().unwrap();
+        peers[0].address.starts_with("0.0.0.0")
+    };
+    let untold = world.hosts.iter().position(unspecified).unwrap();
+    let host = &mut world.hosts[untold];
+    let mut first = Caller::new(1, &IssueKey::of(&host.license));
+    if ends.remote.is_loopback() {
+        first.address = "127.0.0.1:9999";
+    }
+    let begun = first.begin(host, ends, dialled, AT_MS).unwrap();
+    first.go_on(host, &begun, AT_MS);
+    (world, untold)
+}
+
+const FAR: Ends = Ends {
+    remote: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)),
+    local: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+};
+const NEAR: Ends = Ends {
+    remote: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    local: IpAddr::V4(Ipv4Addr::LOCALHOST),
+};
+
+#[test]
+fn nobody_is_called_back_at_an_address_of_this_host() {
+    let (mut world, untold) = met_at("10.0.0.1:8080", FAR);
+    let host = &mut world.hosts[untold];
+    let mut rogue = Caller::new(2, &IssueKey::of(&host.license));
+    for address in LOCAL {
+        for ends in [FAR, NEAR] {
+            rogue.address = address;
+            let refused = rogue.begin(host, ends, "10.0.0.1:8080", AT_MS).err();
+            let why = matches!(&refused, Some(Refused::CallBack { why }) if why.contains(address));
+            assert!(why, "{address}: {refused:?}");
+        }
+    }
+    // It took no place, and is welcome where it can be reached.
+    rogue.address = "10.0.0.9:8080";
+    assert!(rogue.begin(host, FAR, "10.0.0.1:8080", AT_MS).is_ok());
+}
+
+#[test]
+fn agents_of_one_host_dial_each_other_on_loopback() {
+    let (mut world, untold) = met_at("127.0.0.1:8080", NEAR);
+    let host = &mut world.hosts[untold];
+    let mut second = Caller::new(2, &IssueKey::of(&host.license));
+    second.address = "127.0.0.1:9998";
+    assert!(second.begin(host, NEAR, "127.0.0.1:8080", AT_MS).is_ok());
+    let now = host.now(AT_MS + 2000);
+    let node = host.node.as_mut().unwrap();
+    node.tick(now).unwrap();
+    let calls = node.take_calls();
+    let there = Address::parse("127.0.0.1:9999").unwrap();
+    assert!(calls.iter().any(|call| call.to == there && call.near));
 }

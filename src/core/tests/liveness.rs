@@ -1,18 +1,10 @@
 //! Who is dialled when, and what an answer or its lack changes.
 
-use super::liveness::*;
-use super::schedule::Now;
+use super::{A, at};
+use crate::core::liveness::*;
 use crate::domain::{KeyHash, Timestamp};
 
-const A: KeyHash = KeyHash([1; 10]);
 const SEEN: Option<Timestamp> = Some(Timestamp(1));
-
-fn at(mono_ms: u64) -> Now {
-    Now {
-        mono_ms,
-        wall: Timestamp(1),
-    }
-}
 
 fn watching() -> Liveness {
     let mut l = Liveness::default();
@@ -260,6 +252,11 @@ fn an_identity_that_never_answered_is_dialled_hourly_in_the_end() {
     // Refusing our license is no answer either.
     l.refused_license(A, later);
     let wait = at(later.mono_ms + HOUR_MS - 1);
+    assert!(!l.due(wait, &mut first).contains(&A));
+    // Nor is what cannot be sent, to a name that does not resolve for instance.
+    let also = at(later.mono_ms + HOUR_MS);
+    l.not_sent(A, also);
+    let wait = at(also.mono_ms + HOUR_MS - 1);
     assert!(!l.due(wait, &mut first).contains(&A));
     // One answer, and it is a member like any other.
     l.answered(A, wait);
