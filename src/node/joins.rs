@@ -6,7 +6,7 @@ use super::calls::CallFault;
 use super::join::Prepared;
 use super::refusals::{read_answer, unexpected};
 use crate::core::handshake::{Challenger, chose};
-use crate::core::schedule::{Now, TokenBucket};
+use crate::core::schedule::{AddressBuckets, Now};
 use crate::core::settle::Ends;
 use crate::domain::{Address, Error, Name, PublicKey, Result};
 use crate::wire::operator::Peer;
@@ -17,9 +17,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 const AT_ONCE: usize = 16;
-/// First messages that one address may send a second, and how many addresses are remembered.
-const HELLOS_A_SECOND: u64 = 10;
-const ADDRESSES: usize = 1024;
+/// First messages that one address may send a second, and as many proofs.
+const WORDS_A_SECOND: u64 = 10;
 /// `POST /v1/peers` answers within 10 s: these two one after the other.
 const HELLO_TIMEOUT_MS: u64 = 3000;
 const PROOF_TIMEOUT_MS: u64 = 6000;
@@ -88,7 +87,8 @@ pub struct Joins {
     challenger: Challenger,
     machines: BTreeMap<u64, (Machine, u64)>,
     next: u64,
-    greeted: BTreeMap<IpAddr, TokenBucket>,
+    hellos: AddressBuckets,
+    proofs: AddressBuckets,
     out: Vec<JoinOut>,
     entropy: super::Entropy,
 }
@@ -101,7 +101,8 @@ impl Joins {
             challenger: Challenger::new(secret),
             machines: BTreeMap::new(),
             next: 0,
-            greeted: BTreeMap::new(),
+            hellos: AddressBuckets::new(WORDS_A_SECOND, WORDS_A_SECOND),
+            proofs: AddressBuckets::new(WORDS_A_SECOND, WORDS_A_SECOND),
             out: Vec::new(),
             entropy,
         }
@@ -217,7 +218,7 @@ impl Joins {
         port: &mut impl Port,
         now: Now,
     ) -> std::result::Result<HandshakeAnswer, Refused> {
-        if !self.may_greet(remote, now) {
+        if !self.hellos.take(remote, now.mono_ms) {
             return Err(Refused::TooMany);
         }
         let asked = hello.clone();
@@ -226,21 +227,6 @@ impl Joins {
         let issue = answer.issue;
         answer.challenge = self.challenger.make(now.mono_ms, remote, hello, issue);
         Ok(HandshakeAnswer::Challenge(answer))
-    }
-
-    fn may_greet(&mut self, remote: IpAddr, now: Now) -> bool {
-        if !self.greeted.contains_key(&remote) && self.greeted.len() >= ADDRESSES {
-            self.greeted
-                .retain(|_, bucket| !bucket.is_full(now.mono_ms));
-            if self.greeted.len() >= ADDRESSES {
-                return false;
-            }
-        }
-        let fresh = TokenBucket::new(HELLOS_A_SECOND, HELLOS_A_SECOND);
-        self.greeted
-            .entry(remote)
-            .or_insert(fresh)
-            .take(now.mono_ms)
     }
 
     /// The initiator has proved the license: only now is it called back.
@@ -261,6 +247,10 @@ impl Joins {
         );
         if !ours || !chose(&proof.challenge, &proof.issues, proof.issue) {
             return Err(Refused::BadProof);
+        }
+        // One challenge is good for any number of proofs, and each of them for the node's time.
+        if !self.proofs.take(ends.remote, now.mono_ms) {
+            return Err(Refused::TooMany);
         }
         if self.count(true) >= AT_ONCE {
             return Err(Refused::Overloaded);

@@ -133,3 +133,41 @@ fn an_address_has_ten_first_messages_a_second() {
     let later = (0..99).filter(|_| passes("10.0.0.1", 60_000)).count();
     assert_eq!(later, 10);
 }
+
+const TOO_MANY: Option<HandshakeAnswer> = Some(HandshakeAnswer::Refused {
+    why: Refused::TooMany,
+});
+
+#[test]
+fn the_addresses_of_one_ipv6_host_have_ten_first_messages_together() {
+    let mut step = Doorstep::new();
+    let hello = step.hello();
+    for host in 0..12 {
+        let from = format!("2001:db8::{host:x}:1").parse().unwrap();
+        assert_eq!(step.says(from, 0, &hello) == TOO_MANY, host >= 10, "{host}");
+    }
+    let next = "2001:db8:0:1::1".parse().unwrap();
+    assert!(step.says(next, 0, &hello) != TOO_MANY, "another network's");
+}
+
+#[test]
+fn an_address_has_ten_proofs_a_second_too() {
+    let mut step = Doorstep::new();
+    let here = step.bob.ip;
+    let hello = step.hello();
+    let challenge = step.says(here, 0, &hello).unwrap();
+    let Handshake::Proof(mut proof) = step.proof(&challenge) else {
+        panic!("bob proves nothing")
+    };
+    // Whoever knows no license, with one challenge for all of them.
+    proof.proof = [0; 32];
+    let forged = Handshake::Proof(proof);
+    for number in 0..12 {
+        let answer = step.says(here, 0, &forged);
+        let expected = if number < 10 { BAD_PROOF } else { TOO_MANY };
+        assert_eq!(answer, expected, "{number}");
+    }
+    let elsewhere = "10.0.0.77".parse().unwrap();
+    assert_eq!(step.says(elsewhere, 0, &forged), BAD_PROOF, "its own");
+    assert_eq!(step.says(here, 100, &forged), BAD_PROOF, "a moment later");
+}
