@@ -64,9 +64,10 @@ pub fn room_for(register: &Register, item: &Item, terms: &Terms) -> Result<(), O
     }
 }
 
-/// Whether there is room for this member.
+/// Whether there is room for this member, and for its end, which is kept for ever.
 pub fn room_for_member(register: &Register, hash: KeyHash, max_nodes: u32) -> Result<(), Outside> {
-    let full = register.member_count() >= member_capacity(max_nodes);
+    let full = register.member_count() >= member_capacity(max_nodes)
+        || register.ended_count() >= entry_capacity(max_nodes);
     match full && register.member(hash).is_none() {
         true => Err(Outside::Full),
         false => Ok(()),
@@ -84,10 +85,10 @@ fn end_room(register: &Register, hash: KeyHash, max_nodes: u32) -> Result<(), Ou
 
 /// A change or the deletion of a service that is stored always has room.
 fn service_room(register: &Register, record: &ServiceRecord, terms: &Terms) -> Result<(), Outside> {
-    let full = match record.fields.deleted_at {
-        Some(_) => register.deletions().len() >= DELETIONS_BROUGHT,
-        None => register.service_count() >= service_capacity(terms),
-    };
+    let remembered = register.deletions().len() >= DELETIONS_BROUGHT;
+    let there = register.service_count() >= service_capacity(terms);
+    // What is created will be deleted, and then has to be remembered.
+    let full = remembered || (there && record.fields.deleted_at.is_none());
     match full && register.service(record.fields.id).is_none() {
         true => Err(Outside::Full),
         false => Ok(()),
@@ -214,14 +215,17 @@ mod tests {
     #[test]
     fn what_is_stored_can_always_be_deleted_and_the_rest_is_bounded() {
         let (base, mut register) = (&base(), Register::default());
-        let brought = (50_000..70_000).map(|n| record(n, true, base));
-        assert_eq!(taken(&mut register, brought), DELETIONS_BROUGHT);
         // Four times what the license allows.
         let created = (0..20_000).map(|n| record(n, false, base));
         assert_eq!(taken(&mut register, created), 8000);
+        let brought = (50_000..70_000).map(|n| record(n, true, base));
+        assert_eq!(taken(&mut register, brought), DELETIONS_BROUGHT);
         let deleted = (0..20_000).map(|n| record(n, true, base));
         assert_eq!(taken(&mut register, deleted), 8000);
         assert_eq!(register.service_count(), 0);
         assert_eq!(register.deletions().len(), DELETIONS_BROUGHT + 8000);
+        // Or whoever creates and deletes would fill every disk.
+        let more = (80_000..90_000).map(|n| record(n, false, base));
+        assert_eq!(taken(&mut register, more), 0);
     }
 }

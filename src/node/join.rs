@@ -129,7 +129,8 @@ impl Node {
         let reserved = life.reserved.held(now);
         let count = admission::union_count(&life.register, reserved, [hash].into_iter());
         let limit = life.max_nodes();
-        if life.register.member(hash).is_none() && exceeds(count, limit) {
+        let full = admission::room_for_member(&life.register, hash, limit).is_err();
+        if full || (life.register.member(hash).is_none() && exceeds(count, limit)) {
             return Err(Error::NodeLimit(limit));
         }
         life.reserved.take(hash, now);

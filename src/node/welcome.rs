@@ -97,7 +97,8 @@ impl Node {
         let limit = life.max_nodes().min(proof.max_nodes);
         // Whoever brings nobody new needs no place, however many others have taken one.
         let grows = count(Vec::new()) > life.register.member_count();
-        match grows && exceeds(count(life.reserved.held(now).collect()), limit) {
+        let full = admission::room_for_member(&life.register, hash, life.max_nodes()).is_err();
+        match full || (grows && exceeds(count(life.reserved.held(now).collect()), limit)) {
             true => Err(Refused::NodeLimit { limit }),
             false => Ok(()),
         }

@@ -9,6 +9,7 @@ mod deletions;
 mod doorstep;
 mod doubles;
 mod durability;
+mod ends;
 mod evidence;
 mod handshake;
 mod identity;

@@ -2,7 +2,8 @@
 //! carries the word.
 
 use super::plan::{Step, member_of};
-use super::rogue::said;
+use super::rogue::{numbered, said};
+use super::services::pair;
 use super::story::{both_ways, cluster, until};
 use super::world::{Path, World};
 use arctic::domain::announcement::AnnouncementFields;
@@ -227,4 +228,40 @@ fn an_end_counts_under_its_own_license_only() {
     let here = deactivation(&world, (&key, id), license_id(&world));
     bring(&mut world, &key, 0, vec![here], None);
     assert!(!member_of(&world, 0, 1) && !member_of(&world, 2, 1));
+}
+
+/// Whoever has the license makes identities and ends them again, and each leaves a tombstone for
+/// ever: there is an end to it, and the members stay what they are.
+#[test]
+fn identities_that_come_and_go_fill_no_disk() {
+    let mut world = pair(27);
+    let by = outsider(&mut world);
+    let record = by.record.clone();
+    bring(&mut world, &by.key, 1, Vec::new(), Some(record));
+    for batch in 0..430u64 {
+        let mut items = Vec::new();
+        for n in 0..10 {
+            let mut seed = [98; 32];
+            seed[..8].copy_from_slice(&(batch * 10 + n).to_be_bytes());
+            let key = SecretKey::from_seed(&seed);
+            let id = PeerId::derive(&key.public(), 1);
+            world.oracle.departs(id.hash());
+            items.push(record_of(&mut world, &key, 1));
+            items.push(end_at(&world, (&key, id), license_id(&world), 1));
+        }
+        let frame = numbered(&mut world, &by.key, 1, items, 1000 + batch);
+        world.send(0, 1, Path::Message, peer::to_bytes(&frame).into(), None);
+        let soon = world.now_ms + 40;
+        until(&mut world, soon);
+    }
+    let register = world.hosts[1].node.as_ref().unwrap().register().unwrap();
+    assert_eq!(register.ended_count(), 4096);
+    all_are_members(&world, 2);
+    // A handshake lets in nobody more, either.
+    for (a, b) in [(1, 2), (2, 1)] {
+        world.add(a, b).unwrap();
+        let soon = world.now_ms + 5000;
+        until(&mut world, soon);
+        assert!(!member_of(&world, 1, 2) && !member_of(&world, 2, 1));
+    }
 }

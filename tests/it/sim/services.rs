@@ -8,11 +8,11 @@ use arctic::domain::{Error, Name, Result, ServiceId, ServiceRecord, Timestamp, T
 use arctic::node::{NewService, Node};
 use arctic::wire::operator::Service;
 
-/// Two hosts that have met, of a license for ten nodes.
-fn pair(seed: u64) -> World {
-    let mut world = World::new(seed, 2, 0, 10);
+/// Two hosts that have met, and one that they have not, of a license for ten nodes.
+pub fn pair(seed: u64) -> World {
+    let mut world = World::new(seed, 3, 0, 10);
     world.net.heal();
-    for host in 0..2 {
+    for host in 0..3 {
         world.at(0, Step::Bootstrap(host));
     }
     world.at(100, Step::Join(1, 0..2));
