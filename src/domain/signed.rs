@@ -5,8 +5,10 @@ use super::issue::{IssueKey, LicenseTag};
 use super::keys::Context;
 use super::{Error, PublicKey, Result, SecretKey, Signature, strict};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// The longest signed document of the register, in bytes.
 pub const MAX_RECORD: usize = 2048;
@@ -55,11 +57,22 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|_| serde::de::Error::custom("not base64"))?;
-        Ok(Bytes(bytes))
+        d.deserialize_str(Base64)
+    }
+}
+
+/// Decodes a text where it stands: it may be long, and a copy of it is not needed.
+struct Base64;
+
+impl Visitor<'_> for Base64 {
+    type Value = Bytes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("base64")
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Bytes, E> {
+        let decoded = STANDARD.decode(text);
+        decoded.map(Bytes).map_err(|_| E::custom("not base64"))
     }
 }
 

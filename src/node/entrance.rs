@@ -7,7 +7,10 @@ use crate::core::register::Register;
 use crate::core::schedule::Now;
 use crate::domain::keys::Context;
 use crate::domain::{Code, Error, KeyHash, PublicKey, Result, Signed};
-use crate::wire::peer::{self, Answered, Frame, Head, Message, Refusal};
+use crate::wire::front;
+use crate::wire::peer::{
+    self, Answered, Frame, Head, MAX_MESSAGE, MAX_STRANGERS_MESSAGE, Message, Refusal,
+};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -53,7 +56,7 @@ impl Entrance {
         if !frame.opens(Context::Message, &facts.issues) {
             return Ok(self.without_license(frame, from, now_ms));
         }
-        let Ok(head) = peer::read::<Head>(&frame.payload.0) else {
+        let Ok(head) = peer::read_signed::<Head>(&frame.payload.0) else {
             return Ok(self.stranger("the message makes no sense", from, now_ms));
         };
         let look = self.lock().look(&frame.key, &head, from, now_ms);
@@ -78,7 +81,7 @@ impl Entrance {
         if !self.lock().charge(&frame.key, head.start, now_ms) {
             return Ok(Verdict::Done(Inbound::TooMany));
         }
-        match peer::read::<Message>(&frame.payload.0) {
+        match peer::read_signed::<Message>(&frame.payload.0) {
             Ok(message) => Ok(Verdict::Node(Admitted::Message(Box::new(Judged {
                 record: frame.record.filter(|r| r.key == frame.key),
                 key: frame.key,
@@ -149,6 +152,14 @@ impl Entrance {
     /// Whether this is a member's key: only then a long message is read at all.
     pub fn knows(&self, key: &PublicKey) -> bool {
         self.lock().knows(key)
+    }
+
+    /// The longest message that is read of whom its beginning names, in bytes.
+    pub fn longest(&self, beginning: &[u8]) -> usize {
+        match front::key(beginning) {
+            Some(key) if self.knows(&key) => MAX_MESSAGE,
+            _ => MAX_STRANGERS_MESSAGE,
+        }
     }
 
     pub(super) fn refuses(&self, now: Now) -> Vec<KeyHash> {

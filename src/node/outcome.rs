@@ -312,7 +312,7 @@ impl Life {
         if !good {
             return None;
         }
-        let answer: Answer = peer::read(&frame.payload.0).ok()?;
+        let answer: Answer = peer::read_signed(&frame.payload.0).ok()?;
         let ours = answer.v == VERSION
             && answer.nonce == flight.nonce
             && answer.to == self.id

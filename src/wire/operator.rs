@@ -7,6 +7,9 @@ use serde_json::Value;
 
 /// The largest body of a request or answer of the operator API that this side accepts, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
+/// The most values in one body: more than any call has.
+const MOST_VALUES: usize = 1024;
+const NOT_JSON: &str = "invalid JSON body";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorBody {
@@ -258,7 +261,9 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if body.is_empty() {
         return Err(Error::Invalid("the body is empty; send JSON".into()));
     }
-    strict::from_slice(body, "invalid JSON body").map_err(|e| name_field::<T>(body, e))
+    // Anybody may send one, and what is read freely afterwards is as large as it has values.
+    strict::check(body, NOT_JSON, MOST_VALUES)?;
+    strict::shape(body, NOT_JSON).map_err(|e| name_field::<T>(body, e))
 }
 
 /// Reads a JSON object. Without this serde would take an array for a struct, its fields in order.

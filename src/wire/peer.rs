@@ -16,8 +16,12 @@ use std::collections::BTreeMap;
 
 /// The largest body between agents, in bytes.
 pub const MAX_MESSAGE: usize = 256 * 1024;
+/// The largest hello, and the largest message of somebody who is not stored here, in bytes.
+pub const MAX_STRANGERS_MESSAGE: usize = 16 * 1024;
 /// How many bytes of records (before base64) one message carries at most; the rest follows.
 pub const MAX_ITEMS_BYTES: usize = 120 * 1024;
+/// The same for a receiver to whom the sender may be a stranger.
+pub const FIRST_ITEMS_BYTES: usize = 6 * 1024;
 /// The version of the protocol. Another major version is refused.
 pub const VERSION: u32 = 1;
 
@@ -226,6 +230,7 @@ pub enum Answered {
 
 /// What a stranger gets: unsigned, and worth nothing as evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Refusal {
     pub error: String,
     pub code: String,
@@ -234,7 +239,7 @@ pub struct Refusal {
 // The handshake.
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Handshake {
     Hello(Box<Hello>),
     Proof(Box<InitiatorProof>),
@@ -242,6 +247,7 @@ pub enum Handshake {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hello {
     pub v: u32,
     pub key: PublicKey,
@@ -253,6 +259,7 @@ pub struct Hello {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Challenge {
     pub v: u32,
     pub id: PeerId,
@@ -263,6 +270,7 @@ pub struct Challenge {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct InitiatorProof {
     // These three come first on the wire: by them a responder knows its own challenge again before
     // it reads the rest.
@@ -288,6 +296,7 @@ pub struct InitiatorProof {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Welcome {
     pub record: Signed,
     #[serde(with = "proof_text")]
@@ -297,6 +306,7 @@ pub struct Welcome {
 
 /// The responder's own request to the address that the initiator advertises.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CallBack {
     #[serde(with = "proof_text")]
     pub hello_challenge: [u8; 32],
@@ -305,12 +315,13 @@ pub struct CallBack {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CalledBack {
     pub signature: Signature,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum HandshakeAnswer {
     Challenge(Challenge),
     Welcome(Box<Welcome>),
@@ -321,6 +332,7 @@ pub enum HandshakeAnswer {
 /// What the responder proves when it has deleted the initiator: said only to who has proved the
 /// license, over the same transcript, in the role of one that refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Denial {
     #[serde(with = "proof_text")]
     pub proof: Proof,
@@ -329,7 +341,7 @@ pub struct Denial {
 
 /// Why a responder will not. The initiator only reports what is neither proved nor proves itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Refused {
     Version { v: u32 },
     NotBootstrapped,
@@ -377,10 +389,15 @@ pub fn to_bytes(shape: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(shape).expect("a plain struct serializes")
 }
 
-/// Reads the outer shape of a message: bounded, and no key twice.
+/// Reads an outer shape: what no signature covers. Each of them refuses fields that it does not know.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if bytes.len() > MAX_MESSAGE {
         return Err(Error::PayloadTooLarge(MAX_MESSAGE));
     }
-    strict::from_slice(bytes, "invalid message")
+    strict::shape(bytes, "invalid message")
+}
+
+/// Reads what was signed, and verified, where unknown fields are ignored: no key twice, known or not.
+pub fn read_signed<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    strict::from_slice(payload, "invalid message")
 }

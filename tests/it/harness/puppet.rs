@@ -328,7 +328,9 @@ impl Puppet {
 pub fn read_answer(message: &Message, key: &PublicKey, body: &str) -> Option<Answer> {
     let frame: Frame = peer::read(body.as_bytes()).ok()?;
     let good = frame.key == *key && key.verify(Context::Answer, &frame.payload.0, &frame.signature);
-    let answer: Answer = good.then(|| peer::read(&frame.payload.0).ok()).flatten()?;
+    let answer: Answer = good
+        .then(|| peer::read_signed(&frame.payload.0).ok())
+        .flatten()?;
     let fits = answer.nonce == message.nonce
         && answer.from == message.to
         && answer.to == message.from

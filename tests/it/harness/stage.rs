@@ -44,7 +44,7 @@ impl Heard {
             return None;
         }
         let frame: Frame = peer::read(&self.body).ok()?;
-        peer::read(&frame.payload.0).ok()
+        peer::read_signed(&frame.payload.0).ok()
     }
 }
 

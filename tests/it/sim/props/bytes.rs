@@ -75,8 +75,8 @@ proptest! {
     #[test]
     fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         drop(peer::read::<peer::Frame>(&bytes));
-        drop(peer::read::<peer::Message>(&bytes));
-        drop(peer::read::<peer::Answer>(&bytes));
+        drop(peer::read_signed::<peer::Message>(&bytes));
+        drop(peer::read_signed::<peer::Answer>(&bytes));
         drop(peer::read::<peer::Handshake>(&bytes));
         drop(peer::read::<peer::HandshakeAnswer>(&bytes));
     }
