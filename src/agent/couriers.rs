@@ -6,7 +6,7 @@ use crate::domain::Address;
 use crate::node::CallFault;
 use crate::transport::client::{CallError, Client, Request};
 use crate::transport::local;
-use crate::wire::peer::HANDSHAKE_PATH;
+use crate::wire::peer::{HANDSHAKE_PATH, MAX_MESSAGE, MAX_STRANGERS_MESSAGE};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -142,6 +142,14 @@ fn this_end(letter: &Letter) -> Option<IpAddr> {
         .flatten()
 }
 
+/// Whoever answers a handshake is a stranger.
+fn longest_answer(path: &str) -> usize {
+    match path {
+        HANDSHAKE_PATH => MAX_STRANGERS_MESSAGE,
+        _ => MAX_MESSAGE,
+    }
+}
+
 fn carry(client: &Client, letter: &Letter) -> Outcome {
     let timeout = Duration::from_millis(letter.timeout_ms);
     let request = Request {
@@ -154,7 +162,7 @@ fn carry(client: &Client, letter: &Letter) -> Outcome {
         connect_timeout: timeout.min(Duration::from_secs(2)),
         timeout,
         near: letter.near,
-        max_answer: crate::wire::peer::MAX_MESSAGE,
+        max_answer: longest_answer(letter.path),
         // A repeated message changes nothing: merging is idempotent, and nonces are compared.
         retry_idempotent: true,
     };

@@ -5,13 +5,18 @@ use super::pulse::{Job, ask};
 use super::readers::Readers;
 use super::usher::{Knock, knock};
 use super::{keyfile, os};
+use crate::core::handshake::Challenger;
 use crate::core::schedule::Now;
 use crate::core::settle::Ends;
 use crate::domain::{Address, Error, Name, Result};
 use crate::node::{Entrance, Inbound, Node, Verdict};
 use crate::store::Reader;
+use crate::transport::Allowance;
+use crate::wire::front::{self, ProofFront};
 use crate::wire::operator::{Bootstrap, Bootstrapped, Deactivated, Peer};
-use crate::wire::peer::{self, Frame, Handshake, HandshakeAnswer};
+use crate::wire::peer::{
+    self, Frame, Handshake, HandshakeAnswer, MAX_MESSAGE, MAX_STRANGERS_MESSAGE,
+};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,6 +37,7 @@ pub struct Agent {
     pub(super) inbox: Sender<Job>,
     pub(super) door: Sender<Knock>,
     pub(super) entrance: Entrance,
+    pub(super) challenger: Arc<Challenger>,
     pub(super) readers: Readers,
     pub(super) data_dir: PathBuf,
     pub(super) clock: Clock,
@@ -132,6 +138,32 @@ impl Agent {
                 });
             }
             std::thread::sleep(LEAVE_LOOK);
+        }
+    }
+
+    /// How much is read of a message of another agent that begins like this.
+    pub fn message_allowance(&self, beginning: &[u8]) -> Allowance {
+        let limit = self.entrance.longest(beginning);
+        Allowance {
+            limit,
+            stranger: limit <= MAX_STRANGERS_MESSAGE,
+        }
+    }
+
+    /// The same of a handshake: its first message is short, its proof answers a challenge of ours.
+    pub fn handshake_allowance(&self, beginning: &[u8], from: IpAddr) -> Allowance {
+        let ours = |front: ProofFront| {
+            let (key, theirs) = (&front.key, &front.hello_challenge);
+            self.challenger
+                .recognise(&front.challenge, self.now().mono_ms, from, key, theirs)
+        };
+        let limit = match front::proof(beginning).is_some_and(ours) {
+            true => MAX_MESSAGE,
+            false => MAX_STRANGERS_MESSAGE,
+        };
+        Allowance {
+            limit,
+            stranger: true,
         }
     }
 

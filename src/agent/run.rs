@@ -188,8 +188,10 @@ fn start_threads(
     let (report_to, reports) = bounded(pulse::INBOX);
     let (stop_pulse, stop) = bounded(1);
     let (door_in, door) = bounded(usher::DOOR);
+    let joins = Joins::new(entropy());
+    let challenger = joins.challenger();
     let usher = Usher {
-        joins: Joins::new(entropy()),
+        joins,
         clock,
         door,
         door_in: door_in.clone(),
@@ -211,6 +213,7 @@ fn start_threads(
         inbox: inbox_in,
         door: door_in,
         entrance,
+        challenger,
         readers: Readers::new(settings.data_dir.join("arctic.db"), readers),
         data_dir: settings.data_dir.clone(),
         clock,

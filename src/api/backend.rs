@@ -4,11 +4,12 @@ use crate::domain::{
     Address, ClientId, License, Name, PeerId, PublicKey, Result, Scopes, SecretKey, ServiceId,
     Timestamp, Transport,
 };
-use crate::transport::{Call, Reply};
+use crate::transport::{Allowance, Call, Reply};
 use crate::wire::operator::{
     Bootstrap, Bootstrapped, ClusterStatus, Credential, Deactivated, Identity, LicenseBody,
     NewCredential, Peer, Service,
 };
+use std::net::IpAddr;
 
 /// This agent, once it is bootstrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub trait Backend: Send + Sync {
     /// `current` is whose token makes the request.
     fn revoke_credential(&self, id: ClientId, current: ClientId) -> Result<()>;
 
+    /// How much of a body is read that goes there and begins like this.
+    fn gossip_allowance(&self, path: &str, from: IpAddr, beginning: &[u8]) -> Allowance;
     /// Everything under `/v1/gossip/`, POST only, also before bootstrap and when deactivated.
     fn gossip(&self, call: &Call) -> Reply;
 }

@@ -9,10 +9,11 @@ use crate::domain::{
     Address, ClientId, Error, License, Name, PeerId, Result, Scope, Scopes, SecretKey, ServiceId,
     Timestamp, Transport,
 };
-use crate::transport::{Call, Handler, Reply};
+use crate::transport::{Allowance, Call, Handler, Reply};
 use crate::wire::operator::*;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub const SECRET: &str = "sec_the-secret-of-every-client-here";
@@ -335,6 +336,12 @@ impl Backend for Fake {
         }
         self.state().credentials.retain(|(known, _)| *known != id);
         Ok(())
+    }
+    fn gossip_allowance(&self, _: &str, _: IpAddr, beginning: &[u8]) -> Allowance {
+        Allowance {
+            limit: beginning.len(),
+            stranger: false,
+        }
     }
     fn gossip(&self, call: &Call) -> Reply {
         self.state().asked.push(format!("gossip {}", call.path));

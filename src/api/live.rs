@@ -9,12 +9,13 @@ use crate::domain::{
     Timestamp, Transport,
 };
 use crate::node::{Inbound, NewService, Readiness};
-use crate::transport::{Call, Reply};
+use crate::transport::{Allowance, Call, Reply};
 use crate::wire::operator::{
     Bootstrap, Bootstrapped, ClusterStatus, Credential, Deactivated, Identity, LicenseBody,
     NewCredential, Peer, Service,
 };
 use crate::wire::peer::{self, HANDSHAKE_PATH, HandshakeAnswer, MESSAGE_PATH, Refused};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The agent as the API's backend.
@@ -204,6 +205,13 @@ impl Backend for Live {
     fn revoke_credential(&self, id: ClientId, current: ClientId) -> Result<()> {
         self.agent
             .node(move |node, _| node.revoke_credential(id, current))
+    }
+
+    fn gossip_allowance(&self, path: &str, from: IpAddr, beginning: &[u8]) -> Allowance {
+        match path {
+            HANDSHAKE_PATH => self.agent.handshake_allowance(beginning, from),
+            _ => self.agent.message_allowance(beginning),
+        }
     }
 
     fn gossip(&self, call: &Call) -> Reply {

@@ -35,12 +35,16 @@ mod services;
 pub use backend::{Backend, CredentialRow, Local, NewService, Readiness};
 
 use crate::domain::{Error, Result};
-use crate::transport::{Call, Handler, Reply};
+use crate::transport::{Allowance, Call, Handler, Reply};
 use crate::wire::{operator, peer};
 use auth::Caller;
 use log::{debug, error};
 use reply::NO_TOKEN;
 use route::{Access, Action, Route};
+use std::net::IpAddr;
+
+/// What other agents say goes there.
+const GOSSIP: &str = "/v1/gossip/";
 
 /// The API of one agent.
 pub struct Api {
@@ -107,9 +111,20 @@ impl Api {
 
 impl Handler for Api {
     fn body_limit(&self, _method: &str, path: &str) -> usize {
-        match path.starts_with("/v1/gossip/") {
+        match path.starts_with(GOSSIP) {
             true => peer::MAX_MESSAGE,
             false => operator::MAX_BODY,
+        }
+    }
+
+    fn allowance(&self, path: &str, remote: IpAddr, beginning: &[u8]) -> Allowance {
+        match path.starts_with(GOSSIP) {
+            true => self.backend.gossip_allowance(path, remote, beginning),
+            // Whoever has a token sends less than this is asked for.
+            false => Allowance {
+                limit: operator::MAX_BODY,
+                stranger: true,
+            },
         }
     }
 

@@ -10,7 +10,7 @@ use crate::domain::goodbye::GoodbyeFields;
 use crate::domain::keys::Context;
 use crate::domain::signed::Bytes;
 use crate::domain::{Address, Goodbye, KeyHash, PeerId, PublicKey, Result, Signed};
-use crate::wire::peer::{self, Body, Frame, MAX_ITEMS_BYTES, Message, VERSION};
+use crate::wire::peer::{self, Body, FIRST_ITEMS_BYTES, Frame, MAX_ITEMS_BYTES, Message, VERSION};
 
 /// How long anything but a probe waits for its answer.
 const CALL_TIMEOUT_MS: u64 = 3000;
@@ -139,7 +139,7 @@ impl Node {
                 continue;
             }
             let keys = self.news_for(member);
-            let items = self.items(&keys);
+            let items = self.items_for(member, &keys);
             if !self.send(member, Body::Beat { items }, Purpose::Probe, now) {
                 written = written.and(self.unsent(member, now));
             }
@@ -164,10 +164,23 @@ impl Node {
 
     /// The entries behind these keys, as many as fit.
     pub(super) fn items(&self, keys: &[EntryKey]) -> Vec<Signed> {
+        self.items_within(MAX_ITEMS_BYTES, keys)
+    }
+
+    /// The same for a message that this member reads, whoever this agent is to it.
+    fn items_for(&self, member: KeyHash, keys: &[EntryKey]) -> Vec<Signed> {
+        let introduced = |life: &Life| life.introduced.contains(&member);
+        let room = match self.life.as_ref().is_some_and(introduced) {
+            true => MAX_ITEMS_BYTES,
+            false => FIRST_ITEMS_BYTES,
+        };
+        self.items_within(room, keys)
+    }
+
+    fn items_within(&self, mut room: usize, keys: &[EntryKey]) -> Vec<Signed> {
         let Some(life) = &self.life else {
             return Vec::new();
         };
-        let mut room = MAX_ITEMS_BYTES;
         let mut items = Vec::new();
         for item in keys.iter().filter_map(|key| life.register.get(*key)) {
             let signed = item.signed().clone();
@@ -185,7 +198,7 @@ impl Node {
         let Some(life) = &self.life else { return };
         for member in life.gossip.due_news(now) {
             let keys = self.news_for(member);
-            let items = self.items(&keys);
+            let items = self.items_for(member, &keys);
             self.send(member, Body::Beat { items }, Purpose::News, now);
         }
     }
@@ -224,7 +237,7 @@ impl Node {
             let keys = self.news_for(member);
             let body = Body::Goodbye {
                 goodbye: Box::new(goodbye.clone()),
-                items: self.items(&keys),
+                items: self.items_for(member, &keys),
             };
             self.send(member, body, Purpose::News, now);
         }

@@ -15,6 +15,7 @@ use crate::wire::peer::{
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 const AT_ONCE: usize = 16;
 /// First messages that one address may send a second, and as many proofs.
@@ -84,7 +85,7 @@ enum Machine {
 }
 
 pub struct Joins {
-    challenger: Challenger,
+    challenger: Arc<Challenger>,
     machines: BTreeMap<u64, (Machine, u64)>,
     next: u64,
     hellos: AddressBuckets,
@@ -98,7 +99,7 @@ impl Joins {
         let mut secret = [0u8; 32];
         entropy(&mut secret);
         Joins {
-            challenger: Challenger::new(secret),
+            challenger: Arc::new(Challenger::new(secret)),
             machines: BTreeMap::new(),
             next: 0,
             hellos: AddressBuckets::new(WORDS_A_SECOND, WORDS_A_SECOND),
@@ -106,6 +107,11 @@ impl Joins {
             out: Vec::new(),
             entropy,
         }
+    }
+
+    /// What knows this agent's challenges again, for who reads messages.
+    pub fn challenger(&self) -> Arc<Challenger> {
+        self.challenger.clone()
     }
 
     pub fn take_outputs(&mut self) -> Vec<JoinOut> {

@@ -48,6 +48,10 @@ impl Node {
     /// One message of another agent, from this address.
     pub fn receive(&mut self, body: &[u8], from: IpAddr, now: Now) -> Result<Inbound> {
         self.life()?;
+        let longest = self.entrance.longest(body);
+        if body.len() > longest {
+            return Err(Error::PayloadTooLarge(longest));
+        }
         match self.entrance.judge(peer::read::<Frame>(body)?, from, now)? {
             Verdict::Done(inbound) => Ok(inbound),
             Verdict::Node(admitted) => self.admit(admitted, now),

@@ -9,8 +9,9 @@ use super::answer::{Shape, print};
 use super::book::{Guest, Phase};
 use super::chunks::Chunks;
 use super::head::{Framing, Head, Refusal, Scan};
+use super::intake::{Accounts, Intake};
 use super::limits::Limits;
-use super::peer::{Fault, Peer, deadline};
+use super::peer::{Fault, PIECE, Peer, deadline};
 use super::throttle::{Throttle, escaped};
 use super::{Call, Handler, Reply};
 use crate::domain::Error;
@@ -20,6 +21,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What every connection of a server uses.
 pub(super) struct Service {
     pub(super) limits: Limits,
+    pub(super) accounts: Accounts,
     pub(super) handler: Arc<dyn Handler>,
     pub(super) panics: Throttle,
 }
@@ -34,6 +36,7 @@ pub(super) fn serve(guest: &Guest, service: &Service) {
         service,
         local: local.ip().to_canonical(),
         peer: Peer::new(guest, &service.limits),
+        intake: Intake::new(&service.accounts),
         shape: Shape::default(),
     };
     connection.run();
@@ -44,11 +47,13 @@ struct Connection<'a> {
     service: &'a Service,
     local: IpAddr,
     peer: Peer<'a>,
+    /// Of the body that is being read or answered.
+    intake: Intake<'a>,
     /// Of the answer to the request that is being read or answered.
     shape: Shape,
 }
 
-impl Connection<'_> {
+impl<'a> Connection<'a> {
     fn run(&mut self) {
         while self.peer.await_request().is_ok() {
             self.shape = Shape::default();
@@ -102,6 +107,7 @@ impl Connection<'_> {
             if let Some(end) = end {
                 let head = Head::parse(&self.peer.buffer[..end])?;
                 self.peer.buffer.drain(..end);
+                self.peer.buffer.shrink_to(PIECE);
                 return Ok(head);
             }
             self.fill(until, "the request ends in its head")?;
@@ -135,14 +141,26 @@ impl Connection<'_> {
             self.peer.send(CONTINUE, until)?;
         }
         match head.framing {
-            Framing::Length(length) => self.read_length(length as usize, until),
-            Framing::Chunked => self.read_chunks(limit, until),
+            Framing::Length(length) => self.read_length(head, length as usize, until),
+            Framing::Chunked => self.read_chunks(head, limit, until),
         }
     }
 
     /// Memory grows with what arrives, never with what was announced.
-    fn read_length(&mut self, length: usize, until: Instant) -> Result<Vec<u8>, Fault> {
-        while self.peer.buffer.len() < length {
+    fn read_length(
+        &mut self,
+        head: &Head,
+        length: usize,
+        until: Instant,
+    ) -> Result<Vec<u8>, Fault> {
+        let sender = self.sender(head);
+        loop {
+            let there = self.peer.buffer.len().min(length);
+            self.intake
+                .hold(&self.peer.buffer[..there], length, sender)?;
+            if there == length {
+                break;
+            }
             self.fill(until, "the request ends in its body")?;
         }
         if length == 0 {
@@ -152,13 +170,22 @@ impl Connection<'_> {
         Ok(std::mem::replace(&mut self.peer.buffer, rest))
     }
 
-    fn read_chunks(&mut self, limit: usize, until: Instant) -> Result<Vec<u8>, Fault> {
+    fn read_chunks(&mut self, head: &Head, limit: usize, until: Instant) -> Result<Vec<u8>, Fault> {
         let mut chunks = Chunks::new(limit);
         let mut body = Vec::new();
-        while !chunks.take(&mut self.peer.buffer, &mut body)? {
+        loop {
+            let whole = chunks.take(&mut self.peer.buffer, &mut body)?;
+            self.intake.hold(&body, body.len(), self.sender(head))?;
+            if whole {
+                return Ok(body);
+            }
             self.fill(until, "the request ends in its body")?;
         }
-        Ok(body)
+    }
+
+    /// Whom the handler is asked about.
+    fn sender<'h>(&self, head: &'h Head) -> (&'a dyn Handler, &'h str, IpAddr) {
+        (&*self.service.handler, &head.path, self.guest.remote)
     }
 
     /// A client that closes in the middle of its request may still read why that was no request.
@@ -182,6 +209,7 @@ impl Connection<'_> {
                 .warn(|| format!("{} panicked: {}", escaped(&line), escaped(why)));
             refusal_of(self.service, &Error::Internal(why.into()))
         });
+        self.intake = Intake::new(&self.service.accounts);
         self.send(reply)
     }
 
@@ -198,6 +226,8 @@ impl Connection<'_> {
             refusal.error
         );
         self.shape.last = true;
+        self.peer.buffer = Vec::new();
+        self.intake = Intake::new(&self.service.accounts);
         let mut reply = refusal_of(self.service, &refusal.error);
         reply.status = refusal.status.unwrap_or(reply.status);
         self.send(reply)

@@ -6,6 +6,13 @@ use std::time::Duration;
 const LEAST_DESCRIPTORS: u64 = 64;
 /// Kept free for the database, the listener, outgoing calls and the standard streams.
 const SPARE_DESCRIPTORS: u64 = 48;
+/// Enough for what everybody but an agent with news sends: so it is never the others' fault when that is
+/// refused.
+const OWN_BYTES: usize = 8 * 1024;
+/// The bodies of all strangers together, their own shares included.
+const STRANGERS_BYTES: usize = 4 * 1024 * 1024;
+/// A stranger can claim to be anybody, so the others are bounded as well: eight of the longest messages.
+const KNOWN_BYTES: usize = 2 * 1024 * 1024;
 
 /// The bounds of one server.
 #[derive(Debug, Clone)]
@@ -16,6 +23,12 @@ pub struct Limits {
     pub per_address: usize,
     /// Bytes of a request's head, the empty line included.
     pub head_bytes: usize,
+    /// Bytes of a body that each connection may hold on its own account.
+    pub own_bytes: usize,
+    /// Bytes beyond their own that the bodies of all strangers may hold together.
+    pub stranger_bytes: usize,
+    /// The same of everybody else.
+    pub known_bytes: usize,
     /// How long a connection may stay open without a request.
     pub idle: Duration,
     /// From the first byte of a request to the end of its head.
@@ -39,6 +52,9 @@ impl Limits {
             connections,
             per_address: (connections / 2).max(1),
             head_bytes: 16 * 1024,
+            own_bytes: OWN_BYTES,
+            stranger_bytes: STRANGERS_BYTES.saturating_sub(connections * OWN_BYTES),
+            known_bytes: KNOWN_BYTES,
             idle: Duration::from_secs(15),
             head: Duration::from_secs(5),
             body: Duration::from_secs(10),

@@ -5,8 +5,8 @@
 //! the start, and a well-formed request of another client is answered.
 //!
 //! Reading order: `server` accepts and hands over, `book` decides who may stay, `connection` serves
-//! one client with the help of `head`, `chunks`, `peer` (the socket) and `answer`; `limits` has all the
-//! numbers. `client` calls others; `resolver` finds their addresses.
+//! one client with the help of `head`, `intake`, `chunks`, `peer` (the socket) and `answer`; `limits` has
+//! all the numbers. `client` calls others; `resolver` finds their addresses.
 
 mod answer;
 mod book;
@@ -14,6 +14,7 @@ mod chunks;
 pub mod client;
 mod connection;
 mod head;
+mod intake;
 mod limits;
 pub mod local;
 mod peer;
@@ -62,10 +63,22 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+/// How much of a body is taken, and on which account it stands while it is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The largest body, in bytes.
+    pub limit: usize,
+    /// All strangers' bodies together are bounded, and all others' together.
+    pub stranger: bool,
+}
+
 /// What a server does with the requests that it has read.
 pub trait Handler: Send + Sync {
-    /// The largest body, in bytes, that this path takes.
+    /// The largest body, in bytes, that this path takes of anybody.
     fn body_limit(&self, method: &str, path: &str) -> usize;
+    /// How much this sender may send; asked once, when the first `Limits::own_bytes` of a longer body
+    /// are there.
+    fn allowance(&self, path: &str, remote: IpAddr, beginning: &[u8]) -> Allowance;
     /// Answers one request. A panic in here becomes a 500 and a line in the log.
     fn answer(&self, call: Call) -> Reply;
     /// The answer to a request that could not be read: the error body of the API.

@@ -12,9 +12,7 @@ use super::head::Refusal;
 use super::limits::Limits;
 
 /// What one call to the system reads at most.
-const PIECE: usize = 8 * 1024;
-/// What an idle connection may keep.
-const IDLE_BUFFER: usize = 2 * 1024;
+pub(super) const PIECE: usize = 4 * 1024;
 
 /// Why there is nothing more to read, or nowhere to write.
 #[derive(Debug, PartialEq)]
@@ -65,7 +63,7 @@ impl<'a> Peer<'a> {
         if !self.buffer.is_empty() {
             return self.enter(Phase::Waiting);
         }
-        self.buffer.shrink_to(IDLE_BUFFER);
+        self.buffer.shrink_to(PIECE);
         self.enter(Phase::Idle)?;
         self.fill(deadline(self.limits.idle))?;
         self.enter(Phase::Waiting)
@@ -73,10 +71,18 @@ impl<'a> Peer<'a> {
 
     /// Reads at least one more byte.
     pub(super) fn fill(&mut self, deadline: Instant) -> Result<(), Fault> {
-        let mut piece = [0; PIECE];
-        let n = self.read(&mut piece, deadline)?;
-        self.buffer.extend_from_slice(&piece[..n]);
-        Ok(())
+        // Out of `self`, so that the rest of it can be asked meanwhile.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let have = buffer.len();
+        if buffer.capacity() < have + PIECE {
+            // Doubling would hold twice of what is there.
+            buffer.reserve_exact(PIECE.max(have / 8));
+        }
+        buffer.resize(have + PIECE, 0);
+        let read = self.read(&mut buffer[have..], deadline);
+        buffer.truncate(have + read.as_ref().unwrap_or(&0));
+        self.buffer = buffer;
+        read.map(drop)
     }
 
     /// Writes all of it. Meanwhile the connection may be closed for another one: a client that does

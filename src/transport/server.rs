@@ -15,6 +15,7 @@ use super::Handler;
 use super::answer::{Shape, print};
 use super::book::{Book, Guest, Seat};
 use super::connection::{Service, refusal_of, serve};
+use super::intake::Accounts;
 pub use super::limits::Limits;
 use super::throttle::Throttle;
 use crate::domain::Error;
@@ -69,6 +70,7 @@ impl Server {
             listener: listener.clone(),
             book: book.clone(),
             service: Arc::new(Service {
+                accounts: Accounts::new(&self.limits),
                 limits: self.limits,
                 handler,
                 panics: Throttle::default(),

@@ -20,7 +20,7 @@ fn a_quiet_cluster_only_beats() {
 }
 
 #[test]
-fn the_fullest_delta_is_not_too_long() {
+fn the_fullest_messages_are_not_too_long() {
     use crate::domain::signed::{Bytes, MAX_RECORD};
     use crate::domain::{Signature, Signed, SignedKind};
     let key = SecretKey::from_seed(&[1; 32]);
@@ -33,17 +33,7 @@ fn the_fullest_delta_is_not_too_long() {
         signature: Signature([0; 64]),
         tags: vec![tag.clone(); crate::domain::signed::MAX_TAGS],
     };
-    for bytes in [300, 700, MAX_RECORD] {
-        let count = peer::MAX_ITEMS_BYTES / (bytes + 512);
-        let body = peer::Body::Delta {
-            items: vec![one(bytes); count],
-            want: Bytes(vec![
-                0;
-                crate::node::outcome::MAX_WANT
-                    * crate::core::register::KEY_BYTES
-            ]),
-            more: true,
-        };
+    let message = |body: peer::Body| {
         let frame = peer::Frame {
             key: key.public(),
             macs: vec![tag.clone(); peer::MAX_MACS],
@@ -52,9 +42,25 @@ fn the_fullest_delta_is_not_too_long() {
             record: Some(one(MAX_RECORD)),
         };
         // A kilobyte for what stands around the body.
-        assert!(
-            peer::to_bytes(&frame).len() + 1024 <= peer::MAX_MESSAGE,
-            "{bytes}"
-        );
+        peer::to_bytes(&frame).len() + 1024
+    };
+    for bytes in [300, 700, MAX_RECORD] {
+        let items = |room: usize| vec![one(bytes); room / (bytes + 512)];
+        let want = crate::node::outcome::MAX_WANT * crate::core::register::KEY_BYTES;
+        let delta = peer::Body::Delta {
+            items: items(peer::MAX_ITEMS_BYTES),
+            want: Bytes(vec![0; want]),
+            more: true,
+        };
+        let first = peer::Body::Beat {
+            items: items(peer::FIRST_ITEMS_BYTES),
+        };
+        for (body, most) in [
+            (delta, peer::MAX_MESSAGE),
+            (first, peer::MAX_STRANGERS_MESSAGE),
+        ] {
+            let length = message(body);
+            assert!(length <= most, "{length} with items of {bytes}");
+        }
     }
 }

@@ -3,11 +3,12 @@
 
 mod attacks;
 mod calls;
+mod intake;
 mod requests;
 mod stopping;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::server::{Limits, Running, Server, Spawn};
-use super::{Call, Handler, Reply};
+use super::{Allowance, Call, Handler, Reply};
 use crate::domain::Error;
 
 /// Longer than anything here takes; reaching it is a failure.
@@ -33,6 +34,14 @@ pub(super) struct Echo {
 impl Handler for Echo {
     fn body_limit(&self, _: &str, path: &str) -> usize {
         if path == "/tiny" { 4 } else { BODY_LIMIT }
+    }
+
+    /// A body that begins with `!` is one of somebody known; `/less` takes 200 bytes.
+    fn allowance(&self, path: &str, _: IpAddr, beginning: &[u8]) -> Allowance {
+        Allowance {
+            limit: if path == "/less" { 200 } else { BODY_LIMIT },
+            stranger: !beginning.starts_with(b"!"),
+        }
     }
 
     fn answer(&self, call: Call) -> Reply {

@@ -5,6 +5,7 @@
 //! a deadline.
 
 mod agent;
+mod crowd;
 mod http;
 mod lab;
 mod puppet;
@@ -14,6 +15,7 @@ mod terminal;
 mod wait;
 
 pub use agent::{Agent, Credentials};
+pub use crowd::{Crowd, from};
 pub use http::{Answer, Connection, Request};
 pub use lab::{Lab, all_know_all};
 pub use puppet::{Puppet, Target, post, random, say};

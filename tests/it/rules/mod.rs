@@ -5,6 +5,7 @@
 
 mod addresses;
 mod api;
+mod crowds;
 mod deletions;
 mod doorstep;
 mod doubles;
