@@ -11,6 +11,7 @@
 mod clock;
 mod couriers;
 mod handle;
+mod heaps;
 mod keyfile;
 mod lock;
 mod logging;

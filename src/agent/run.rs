@@ -7,7 +7,7 @@ use super::pulse::{self, Pulse};
 use super::readers::Readers;
 use super::settings::Settings;
 use super::usher::{self, Knock, Usher};
-use super::{keyfile, lock, logging, threads};
+use super::{heaps, keyfile, lock, logging, threads};
 use crate::domain::{PublicKey, license};
 use crate::node::{Config, Entropy, Joins, Node};
 use crate::store::Store;
@@ -54,6 +54,7 @@ pub fn run(
     surface: impl FnOnce(Arc<Agent>) -> Arc<dyn Handler>,
 ) -> Started<()> {
     logging::start(settings.log_level);
+    heaps::bound();
     let signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| StartError(format!("signals: {e}")))?;
     ignore_file_size_signal();

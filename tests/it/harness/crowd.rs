@@ -90,6 +90,22 @@ impl Agent {
         word.and_then(|word| word.parse().ok()).expect("a number")
     }
 
+    /// How many heaps of glibc it has beside the main one: each is 64 MiB of addresses, of which the
+    /// beginning can be written.
+    #[track_caller]
+    pub fn heaps(&self) -> usize {
+        const EACH: u64 = 64 * 1024 * 1024;
+        let maps = self.proc("maps");
+        let begins = |line: &&str| -> bool {
+            let mut words = line.split_whitespace();
+            let at = words.next().and_then(|range| range.split('-').next());
+            let at = at.and_then(|at| u64::from_str_radix(at, 16).ok());
+            let kind = (words.next(), words.nth(3));
+            at.is_some_and(|at| at % EACH == 0) && kind == (Some("rw-p"), None)
+        };
+        maps.lines().filter(begins).count()
+    }
+
     #[track_caller]
     fn proc(&self, file: &str) -> String {
         let path = format!("/proc/{}/{file}", self.pid());

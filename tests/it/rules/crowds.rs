@@ -144,6 +144,18 @@ fn an_agent_stays_under_40_mib_whatever_strangers_send() {
 }
 
 #[test]
+fn the_threads_of_an_agent_share_two_heaps() {
+    let lab = Lab::new();
+    let alice = lab.agent("alice");
+    let mut crowd = Crowd::gather(&alice, 100);
+    crowd.say(|_| head("GET /livez", 0, 0));
+    crowd.say(|_| b"\r\n".to_vec());
+    assert_eq!(crowd.hear(), 100);
+    // The main one is not among them.
+    assert!(alice.heaps() <= 1, "{} beside the main one", alice.heaps());
+}
+
+#[test]
 fn those_who_wait_for_nobody_are_served_in_a_crowd() {
     let lab = Lab::new();
     let alice = lab.member("alice");
