@@ -113,7 +113,7 @@ impl Node {
         let Some(life) = &mut self.life else {
             return Vec::new();
         };
-        let busy = life.outbox.values().filter(|d| d.in_flight).count();
+        let busy = life.deliveries_under_way();
         let mut due: Vec<&mut Delivery> = life
             .outbox
             .values_mut()
@@ -210,9 +210,15 @@ impl Life {
         }
     }
 
+    /// When the next one can go: with every place taken, only the end of one that is under way tells.
     pub(super) fn next_delivery(&self) -> Option<u64> {
         let waiting = self.outbox.values().filter(|d| !d.in_flight);
-        waiting.map(|d| d.due_ms).min()
+        let next = waiting.map(|d| d.due_ms).min();
+        next.filter(|_| self.deliveries_under_way() < AT_ONCE)
+    }
+
+    fn deliveries_under_way(&self) -> usize {
+        self.outbox.values().filter(|d| d.in_flight).count()
     }
 
     /// The name that this agent knows a peer by, or last knew it by.

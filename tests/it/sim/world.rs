@@ -218,6 +218,9 @@ impl World {
         let now = host.now(now_ms);
         if let Some(node) = &mut host.node {
             node.tick(now).map_err(|e| format!("tick: {e}"))?;
+            if node.next_deadline(now) <= now.mono_ms {
+                return Err(format!("host {index}: what is due stays due"));
+            }
         }
         self.settle(index)
     }

@@ -4,6 +4,7 @@
 mod addresses;
 mod answers;
 mod caller;
+mod deadlines;
 mod dials;
 mod door;
 mod doorstep;
