@@ -15,6 +15,7 @@ const PAGES: [&str; 3] = [
 
 /// Between the program and its tests, or its own child processes, or its build: no operator sets them here.
 const INTERNAL: &[&str] = &[
+    "ARCTIC_AGENT_AGAIN",
     "ARCTIC_BUILTIN_ISSUERS",
     "ARCTIC_DEV_DIR",
     "ARCTIC_PORT_FILE",
