@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::pulse::{Job, ask};
 use super::readers::Readers;
+use super::slot::slot;
 use super::usher::{Knock, knock};
 use super::{keyfile, os};
 use crate::core::handshake::Challenger;
@@ -22,7 +23,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const PULSE_PATIENCE: Duration = Duration::from_secs(3);
 /// `POST /v1/peers` answers within 10 s.
@@ -30,7 +31,6 @@ const ADD_PATIENCE: Duration = Duration::from_millis(9500);
 /// A handshake message waits for its call-back at most.
 const CALL_BACK_PATIENCE: Duration = Duration::from_secs(3);
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
-const LEAVE_LOOK: Duration = Duration::from_millis(5);
 
 /// Shared by all connections.
 pub struct Agent {
@@ -125,20 +125,22 @@ impl Agent {
     pub fn remove_self(&self, force: bool) -> Result<Deactivated> {
         let _parked = self.parked.enter()?;
         let total = self.node(move |node, now| node.remove_self(force, now))?;
-        let until = Instant::now() + LEAVE_PATIENCE;
-        loop {
-            // From the commit on the answer is 200, whatever happens to the looking.
-            let pending = self.node(|node, _| Ok(node.pending_acknowledgements()));
-            let pending = pending.unwrap_or(total);
-            if pending == 0 || Instant::now() >= until {
-                return Ok(Deactivated {
-                    deactivated: true,
-                    announced_to: total.saturating_sub(pending) as u64,
-                    pending: pending as u64,
-                });
-            }
-            std::thread::sleep(LEAVE_LOOK);
-        }
+        let (reply, all_know) = slot();
+        let asked = self
+            .inbox
+            .send_timeout(Job::WhenAllKnow(reply), PULSE_PATIENCE);
+        // From the commit on the answer is 200, whatever becomes of the waiting.
+        let pending = match asked.is_ok() && all_know.take(LEAVE_PATIENCE).is_some() {
+            true => 0,
+            false => self
+                .node(|node, _| Ok(node.pending_acknowledgements()))
+                .unwrap_or(total),
+        };
+        Ok(Deactivated {
+            deactivated: true,
+            announced_to: total.saturating_sub(pending) as u64,
+            pending: pending as u64,
+        })
     }
 
     /// How much is read of a message of another agent that begins like this.

@@ -3,7 +3,7 @@
 
 use super::clock::Clock;
 use super::couriers::{Couriers, Letter};
-use super::slot::slot;
+use super::slot::{Reply, slot};
 use crate::core::schedule::Now;
 use crate::domain::{Error, Result};
 use crate::node::{CallFault, Node};
@@ -12,7 +12,14 @@ use crossbeam_channel::{Receiver, Sender, select};
 use std::time::{Duration, Instant};
 
 /// Something to be done with the node, on the pulse's thread.
-pub type Job = Box<dyn FnOnce(&mut Node, Now) + Send>;
+type Work = Box<dyn FnOnce(&mut Node, Now) + Send>;
+
+/// What others want of the pulse.
+pub enum Job {
+    Work(Work),
+    /// To be told when everybody has acknowledged that this agent is gone.
+    WhenAllKnow(Reply<()>),
+}
 
 /// What became of a call: its number, and the HTTP answer or how it failed.
 pub type Report = (u64, std::result::Result<(u16, Vec<u8>), CallFault>);
@@ -30,6 +37,8 @@ pub struct Pulse {
     pub report_to: Sender<Report>,
     pub couriers: Couriers,
     pub stop: Receiver<()>,
+    /// An agent leaves once, so one at most waits to hear that everybody knows.
+    pub leaver: Option<Reply<()>>,
 }
 
 impl Pulse {
@@ -42,7 +51,7 @@ impl Pulse {
             let wait = self.clock.until(self.node.next_deadline(now));
             select! {
                 recv(self.inbox) -> job => match job {
-                    Ok(job) => job(&mut self.node, self.clock.now()),
+                    Ok(job) => self.take(job),
                     Err(_) => return,
                 },
                 recv(self.reports) -> report => {
@@ -54,6 +63,21 @@ impl Pulse {
                 default(wait) => {}
             }
             self.send(&mut complaint);
+            self.tell_leaver();
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Work(work) => work(&mut self.node, self.clock.now()),
+            Job::WhenAllKnow(reply) => self.leaver = Some(reply),
+        }
+    }
+
+    fn tell_leaver(&mut self) {
+        let all_know = |_: &mut Reply<()>| self.node.pending_acknowledgements() == 0;
+        if let Some(reply) = self.leaver.take_if(all_know) {
+            reply.give(());
         }
     }
 
@@ -86,7 +110,7 @@ impl Pulse {
     /// Requests that are being answered still get what they asked for.
     fn drain(mut self) {
         while let Ok(job) = self.inbox.try_recv() {
-            job(&mut self.node, self.clock.now());
+            self.take(job);
         }
     }
 }
@@ -115,9 +139,9 @@ pub fn ask<T: Send + 'static>(
     work: impl FnOnce(&mut Node, Now) -> T + Send + 'static,
 ) -> Result<T> {
     let (reply, awaited) = slot();
-    let job: Job = Box::new(move |node, now| reply.give(work(node, now)));
+    let work = move |node: &mut Node, now| reply.give(work(node, now));
     inbox
-        .send_timeout(job, patience)
+        .send_timeout(Job::Work(Box::new(work)), patience)
         .map_err(|_| Error::Overloaded)?;
     awaited.take(patience).ok_or(Error::Overloaded)
 }

@@ -209,6 +209,7 @@ fn start_threads(
         report_to,
         couriers,
         stop,
+        leaver: None,
     };
     let agent = Arc::new(Agent {
         inbox: inbox_in,

@@ -1,5 +1,4 @@
-//! A crowd of clients at one agent's door, from a few addresses of loopback, and what the agent's memory
-//! makes of it.
+//! A crowd of clients at one agent's door, from a few addresses of loopback.
 
 use super::agent::Agent;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
@@ -78,37 +77,4 @@ pub fn from(home: Ipv4Addr, agent: &Agent) -> std::io::Result<TcpStream> {
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
-}
-
-impl Agent {
-    /// The most that it ever had resident, in KiB.
-    #[track_caller]
-    pub fn most_resident_kib(&self) -> u64 {
-        let status = self.proc("status");
-        let most = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let word = most.and_then(|most| most.split_whitespace().next());
-        word.and_then(|word| word.parse().ok()).expect("a number")
-    }
-
-    /// How many heaps of glibc it has beside the main one: each is 64 MiB of addresses, of which the
-    /// beginning can be written.
-    #[track_caller]
-    pub fn heaps(&self) -> usize {
-        const EACH: u64 = 64 * 1024 * 1024;
-        let maps = self.proc("maps");
-        let begins = |line: &&str| -> bool {
-            let mut words = line.split_whitespace();
-            let at = words.next().and_then(|range| range.split('-').next());
-            let at = at.and_then(|at| u64::from_str_radix(at, 16).ok());
-            let kind = (words.next(), words.nth(3));
-            at.is_some_and(|at| at % EACH == 0) && kind == (Some("rw-p"), None)
-        };
-        maps.lines().filter(begins).count()
-    }
-
-    #[track_caller]
-    fn proc(&self, file: &str) -> String {
-        let path = format!("/proc/{}/{file}", self.pid());
-        std::fs::read_to_string(path).expect("a process that runs can be looked at")
-    }
 }

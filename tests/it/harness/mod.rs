@@ -8,6 +8,7 @@ mod agent;
 mod crowd;
 mod http;
 mod lab;
+mod process;
 mod puppet;
 mod shell;
 mod stage;

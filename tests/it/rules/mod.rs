@@ -21,4 +21,5 @@ mod relay;
 mod signed;
 mod strangers;
 mod unproved;
+mod wakings;
 mod web;
