@@ -4,9 +4,9 @@ use super::{A, at};
 use crate::core::liveness::*;
 use crate::domain::{KeyHash, Timestamp};
 
-const SEEN: Option<Timestamp> = Some(Timestamp(1));
+pub(super) const SEEN: Option<Timestamp> = Some(Timestamp(1));
 
-fn watching() -> Liveness {
+pub(super) fn watching() -> Liveness {
     let mut l = Liveness::default();
     l.watch(A, Status::Alive, SEEN, at(0));
     l
@@ -171,7 +171,7 @@ impl Drive {
     }
 }
 
-fn member(number: usize) -> KeyHash {
+pub(super) fn member(number: usize) -> KeyHash {
     KeyHash([number as u8; 10])
 }
 
@@ -306,4 +306,32 @@ fn a_dial_that_was_never_sent_convicts_nobody() {
     l.not_sent(A, now);
     assert!(!l.hears(A), "it is in doubt");
     assert!(l.missed(A, Miss::Refused, now));
+}
+
+#[test]
+fn a_status_reads_as_it_is_written() {
+    for (status, word) in [
+        (Status::Alive, "alive"),
+        (Status::Suspect, "suspect"),
+        (Status::Unreachable, "unreachable"),
+    ] {
+        assert_eq!((status.as_str(), Status::parse(word)), (word, Some(status)));
+    }
+    assert_eq!(Status::parse("dead"), None);
+}
+
+#[test]
+fn whoever_is_gone_is_neither_counted_nor_dialled() {
+    let mut l = watching();
+    for (i, status) in [(2, Status::Alive), (3, Status::Suspect)] {
+        l.watch(member(i), status, SEEN, at(0));
+    }
+    let counts = |l: &Liveness| {
+        [Status::Alive, Status::Suspect, Status::Unreachable].map(|status| l.count(status))
+    };
+    assert_eq!(counts(&l), [2, 1, 0]);
+    l.forget(A);
+    assert_eq!(counts(&l), [1, 1, 0]);
+    assert_eq!(l.status(A), None);
+    assert_eq!(l.due(at(0), &mut |_| 0), [member(2), member(3)]);
 }

@@ -1,5 +1,7 @@
 //! The rules of core that no property of the simulator holds: each test is one sentence about one machine.
 
+mod admission;
+mod beats;
 mod gossip;
 mod handshake;
 mod liveness;
