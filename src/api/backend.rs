@@ -78,8 +78,8 @@ pub trait Backend: Send + Sync {
 
     fn credentials(&self) -> Result<Vec<Credential>>;
     fn create_credential(&self, scopes: Scopes, name: Name) -> Result<NewCredential>;
-    /// `current` is whose token makes the request.
-    fn revoke_credential(&self, id: ClientId, current: ClientId) -> Result<()>;
+    /// `current` is whose token makes the request, `own` what it allows.
+    fn revoke_credential(&self, id: ClientId, current: ClientId, own: &Scopes) -> Result<()>;
 
     /// How much of a body is read that goes there and begins like this.
     fn gossip_allowance(&self, path: &str, from: IpAddr, beginning: &[u8]) -> Allowance;

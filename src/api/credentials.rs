@@ -37,8 +37,10 @@ fn parse(list: &[String]) -> Result<Scopes> {
 }
 
 pub fn revoke(request: &Request, id: ClientId) -> Result<Reply> {
-    let current = request.caller()?.client;
-    request.backend.revoke_credential(id, current)?;
+    let caller = request.caller()?;
+    request
+        .backend
+        .revoke_credential(id, caller.client, &caller.scopes)?;
     reply::ok(&Deleted { deleted: true })
 }
 

@@ -329,7 +329,7 @@ impl Backend for Fake {
             created_at: Timestamp(0),
         })
     }
-    fn revoke_credential(&self, id: ClientId, current: ClientId) -> Result<()> {
+    fn revoke_credential(&self, id: ClientId, current: ClientId, _: &Scopes) -> Result<()> {
         self.note(format!("revoke_credential {id} by {current}"))?;
         if id == current {
             return Err(Error::RevokeCurrent);

@@ -202,9 +202,10 @@ impl Backend for Live {
             .node(move |node, now| node.create_credential(scopes, name, now))
     }
 
-    fn revoke_credential(&self, id: ClientId, current: ClientId) -> Result<()> {
+    fn revoke_credential(&self, id: ClientId, current: ClientId, own: &Scopes) -> Result<()> {
+        let own = own.clone();
         self.agent
-            .node(move |node, _| node.revoke_credential(id, current))
+            .node(move |node, _| node.revoke_credential(id, current, &own))
     }
 
     fn gossip_allowance(&self, path: &str, from: IpAddr, beginning: &[u8]) -> Allowance {

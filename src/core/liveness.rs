@@ -27,8 +27,8 @@ const UNSENT_STEPS: u32 = 5;
 const UNSENT_DOUBT: u32 = 5;
 /// After a goodbye: the four refusals that follow take longer than the 5 s of a planned restart.
 const AFTER_GOODBYE_MS: u64 = 1000;
-/// A member that answers without knowing us is asked again this often: its license or ours may change.
-const AFTER_LICENSE_MS: u64 = 3000;
+/// A member that turns us away is asked again this often: its license or ours may change.
+const AFTER_REFUSAL_MS: u64 = 3000;
 /// An unreachable member is dialled this often while there are few of them.
 const REDIAL_MS: u64 = 2000;
 /// Beyond this many, ten dials a second are shared.
@@ -276,9 +276,9 @@ impl Liveness {
         changed
     }
 
-    /// It answers, but refuses our license: no silence, and no proof of who answers either. Returns
-    /// whether the status changed.
-    pub fn refused_license(&mut self, member: KeyHash, now: Now) -> bool {
+    /// It answers, but refuses our license or has no time: no silence, and no proof of who answers either.
+    /// Returns whether the status changed.
+    pub fn turned_away(&mut self, member: KeyHash, now: Now) -> bool {
         let Some(watch) = self.watched.get_mut(&member) else {
             return false;
         };
@@ -289,7 +289,7 @@ impl Liveness {
         let wait_ms = match watch.last_seen {
             // Nobody signed it: perhaps an address that others were told to dial.
             None => watch.back_off(),
-            Some(_) => AFTER_LICENSE_MS,
+            Some(_) => AFTER_REFUSAL_MS,
         };
         watch.due_ms = Some(now.mono_ms + wait_ms);
         changed

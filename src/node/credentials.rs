@@ -65,13 +65,22 @@ impl Node {
         Ok(drawn.shown(&scopes, &name, now))
     }
 
-    /// The rule is checked inside the transaction: one with the admin scope always remains.
-    pub fn revoke_credential(&mut self, id: ClientId, current: ClientId) -> Result<()> {
+    /// The rules are checked inside the transaction: nobody takes what they could not give, and one with
+    /// the admin scope always remains.
+    pub fn revoke_credential(
+        &mut self,
+        id: ClientId,
+        current: ClientId,
+        own: &Scopes,
+    ) -> Result<()> {
         self.life()?;
         self.store.write(|tx| {
             let scopes = tx
                 .credential_scopes(id)?
                 .ok_or(Error::NotFound("credential"))?;
+            if let Some(scope) = own.lacks(&scopes) {
+                return Err(Error::Forbidden(scope.to_string()));
+            }
             let admin = Scope::Admin.to_string();
             if scopes.iter().any(|s| s == Scope::Admin) && tx.others_with(&admin, id)? == 0 {
                 return Err(Error::LastAdmin);

@@ -17,6 +17,10 @@ use std::collections::BTreeMap;
 /// stays below its bound.
 pub(super) const MAX_WANT: usize = 1024;
 
+/// What an agent says that is there and has too much to do. Somebody else at this agent's address may be
+/// the reason.
+const BUSY: [u16; 2] = [429, 503];
+
 /// Whether the exchange that an answer belongs to goes on with another call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -39,6 +43,10 @@ impl Node {
             Ok((status, body)) => match self.life()?.verified(&flight, &body) {
                 Some(answer) => self.answered(flight, answer, now),
                 None if lacks_license(status, &body) => self.shut_out(flight, now),
+                None if BUSY.contains(&status) && flight.purpose == Purpose::Probe => {
+                    self.counters.probes_failed += 1;
+                    self.turned_away(flight.to.hash(), now)
+                }
                 None => {
                     // Perhaps it does not know us: the next message brings our record along.
                     if let Some(life) = &mut self.life {
@@ -107,7 +115,14 @@ impl Node {
             Purpose::Double => return Ok(()),
         }
         life.refused_by.insert(hash);
-        match life.liveness.refused_license(hash, now) {
+        self.turned_away(hash, now)
+    }
+
+    fn turned_away(&mut self, hash: KeyHash, now: Now) -> Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        match life.liveness.turned_away(hash, now) {
             true => self.write_status(hash),
             false => Ok(()),
         }

@@ -220,7 +220,16 @@ fn credentials_live_and_die() {
         json!({}),
     )
     .refused(422, "CANNOT_REVOKE_CURRENT", &[]);
-    call("DELETE", &first, json!({})).refused(422, "LAST_ADMIN", &[]);
+    // Nor does anybody revoke what may do more than they may, the last one with admin or not.
+    let second = credentials_with(&alice, &["admin"]);
+    let second = format!("/v1/credentials/{}", second.client_id);
+    for admin in [&first, &second] {
+        call("DELETE", admin, json!({})).refused(403, "FORBIDDEN", &["admin"]);
+    }
+    alice.call("DELETE", &second, None).is(200);
+    alice
+        .call("DELETE", &first, None)
+        .refused(422, "LAST_ADMIN", &[]);
     let listed = alice.get("/v1/credentials");
     assert_eq!(listed.as_array().map(Vec::len), Some(3));
     assert!(

@@ -43,7 +43,7 @@ fn whoever_refuses_our_license_is_suspect_and_asked_again() {
         let now = at(step * 100);
         for member in l.due(now, &mut first) {
             asked += 1;
-            assert_eq!(l.refused_license(member, now), asked == 1);
+            assert_eq!(l.turned_away(member, now), asked == 1);
             assert_eq!(l.status(A).unwrap().0, Status::Suspect);
         }
     }
@@ -51,12 +51,12 @@ fn whoever_refuses_our_license_is_suspect_and_asked_again() {
     // Earlier silences do not add up with later ones across an answer of any kind.
     for _ in 0..10 {
         l.missed(A, Miss::Refused, at(20_000));
-        l.refused_license(A, at(20_000));
+        l.turned_away(A, at(20_000));
     }
     assert_eq!(l.status(A).unwrap().0, Status::Suspect);
     l.missed(A, Miss::Refused, at(20_000));
     assert!(l.missed(A, Miss::Refused, at(22_000)));
-    assert!(l.refused_license(A, at(24_000)) && l.answered(A, at(25_000)));
+    assert!(l.turned_away(A, at(24_000)) && l.answered(A, at(25_000)));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn an_identity_that_never_answered_is_dialled_hourly_in_the_end() {
     let later = at(now.mono_ms + 1000);
     assert!(l.due(later, &mut first).contains(&A));
     // Refusing our license is no answer either.
-    l.refused_license(A, later);
+    l.turned_away(A, later);
     let wait = at(later.mono_ms + HOUR_MS - 1);
     assert!(!l.due(wait, &mut first).contains(&A));
     // Nor is what cannot be sent, to a name that does not resolve for instance.

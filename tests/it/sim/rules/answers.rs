@@ -253,3 +253,29 @@ fn whoever_shuts_us_out_is_suspect_and_listed_until_it_answers() {
         ("alive".into(), vec![])
     );
 }
+
+/// What somebody else at one's own address asks of another agent too often is refused to both.
+#[test]
+fn an_answer_that_there_is_too_much_to_do_is_no_silence() {
+    for status in [429, 503] {
+        let mut asking = Asking::new();
+        let ack = asking.seal(&asking.answer(ack()));
+        asking.hears(&ack);
+        assert_eq!(asking.status(), "alive");
+        for _ in 0..10 {
+            asking.ask();
+            asking.completed(Ok((status, b"{}".to_vec())));
+            assert_eq!(asking.status(), "suspect", "{status}");
+        }
+        // It proves nobody's life either, and what is wrong with it counts as before.
+        for _ in 0..4 {
+            asking.ask();
+            asking.completed(Ok((500, Vec::new())));
+        }
+        assert_eq!(asking.status(), "unreachable", "{status}");
+        asking.ask();
+        asking.completed(Ok((status, Vec::new())));
+        assert_eq!(asking.status(), "suspect", "{status}");
+        assert!(asking.refused_by().is_empty(), "{status}");
+    }
+}
