@@ -43,8 +43,14 @@ pub(super) fn escaped(value: &str) -> String {
     value
         .chars()
         .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect()
+        .fold(String::new(), |mut line, c| {
+            match c {
+                // Harmless in a line, and part of sentences that people read.
+                '\'' | '"' => line.push(c),
+                _ => line.extend(c.escape_debug()),
+            }
+            line
+        })
 }
 
 #[cfg(test)]

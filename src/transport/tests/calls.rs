@@ -127,7 +127,10 @@ fn what_cannot_be_reached() {
         ("http://h/x", "HOST:PORT"),
         ("http://h:99999", ""),
         ("http://[::1", ""),
-        ("http://no-such-host.invalid:1", "does not resolve"),
+        (
+            "http://no-such-host.invalid:1",
+            "the name 'no-such-host.invalid' does not resolve",
+        ),
         ("http://a\nb", ""),
         // A broadcast: the system sends no connection there.
         ("http://255.255.255.255:9", "no route"),
